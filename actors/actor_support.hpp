@@ -1,0 +1,74 @@
+#pragma once
+
+#include "actors/inspection.hpp"
+#include "config/log_fields.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/scheduled_actor.hpp>
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace postrider {
+
+/// What every actor remembers of itself for operators: its state since when, and its last transitions. At most 20.
+class biography {
+public:
+  static constexpr std::size_t kept = 20;
+
+  void enter(wall_time at, std::string_view state, std::string_view cause) {
+    if (state == state_)
+      return;
+    transitions_.push_front({at, state_, std::string{state}, std::string{cause}});
+    if (transitions_.size() > kept)
+      transitions_.pop_back();
+    state_ = state;
+    since_ = at;
+  }
+  void describe(actor_status& out) const {
+    out.state = state_;
+    out.since = since_;
+    out.transitions.assign(transitions_.begin(), transitions_.end());
+  }
+  [[nodiscard]] const std::string& state() const noexcept { return state_; }
+
+private:
+  std::string state_;
+  wall_time since_{};
+  std::deque<actor_status::transition> transitions_;
+};
+
+/// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between threads.
+class countdown {
+public:
+  explicit countdown(std::function<void()> last) : last_{std::move(last)} {}
+  void expect() noexcept { ++left_; }
+  /// The caller's own `done` ends the counting: it is expected from the start.
+  void done() {
+    if (--left_ == 0)
+      last_();
+  }
+
+private:
+  std::size_t left_ = 1;
+  std::function<void()> last_;
+};
+
+/// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows. Logged here, once.
+inline void log_and_end_on_exception(caf::scheduled_actor* self, std::string path) {
+  self->set_exception_handler([path = std::move(path)](std::exception_ptr& failure) -> caf::error {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+      log_event(spdlog::level::err, "actor crashed", {{"actor", path}, {"error", e.what()}});
+    } catch (...) {
+      log_event(spdlog::level::err, "actor crashed", {{"actor", path}, {"error", "an exception of unknown type"}});
+    }
+    return caf::exit_reason::unhandled_exception;
+  });
+}
+
+} // namespace postrider

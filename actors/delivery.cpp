@@ -1,0 +1,127 @@
+#include "actors/delivery.hpp"
+
+#include "actors/delivery_routing.hpp"
+
+#include <caf/send.hpp>
+#include <caf/typed_response_promise.hpp>
+
+namespace postrider {
+
+namespace {
+
+using self_pointer = delivery_actor::stateful_pointer<delivery_state_data>;
+
+constexpr milliseconds restore_retry{1'000};
+
+// Loads the stored breaker; until it is known nothing is lent, claimed or sent.
+void load_breaker(self_pointer self) {
+  auto& state = self->state;
+  state.given.context->database.load_runtime(
+    state.endpoint->no, [me = delivery_actor{self}](result<std::optional<endpoint_runtime>> stored) {
+      caf::anon_send(me, atom::loaded::value, hand(std::move(stored)));
+    });
+}
+
+void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& stored) {
+  auto& state = self->state;
+  if (state.restored || !state.dispatch)
+    return;
+  if (!stored) { // the database is away: again, until it answers
+    set_timer(self, self->clock().now() + restore_retry);
+    return;
+  }
+  const auto now = now_of(self);
+  state.restored = true;
+  state.breaker_since = now.wall;
+  if (*stored) {
+    const auto& known = **stored;
+    breaker gate;
+    gate.state = known.state == breaker_state::half_open ? breaker_state::open : known.state;
+    gate.opened_in_a_row = known.opened_in_a_row;
+    state.breaker_since = known.since;
+    if (gate.state == breaker_state::open)
+      gate.next_at = now.mono + std::max(milliseconds{0}, known.next_probe_at.value_or(now.wall) - now.wall);
+    state.dispatch->restore(gate, now, state.effects);
+  }
+  state.dispatch->own(state.given.ownership.under, now, state.effects);
+  state.life.enter(now.wall, to_string(state.dispatch->gate().state), "restored");
+  apply(self, now);
+}
+
+void tick(self_pointer self, std::uint64_t number) {
+  auto& state = self->state;
+  if (number != state.timer_number || !state.dispatch)
+    return;
+  state.timer_at.reset();
+  if (!state.restored)
+    return load_breaker(self);
+  const auto now = now_of(self);
+  state.dispatch->timer(now, state.effects);
+  apply(self, now);
+}
+
+void reconfigure(self_pointer self, routing_plan_ptr plan) {
+  auto& state = self->state;
+  const auto wanted = state.endpoint->no;
+  const auto& endpoints = plan->config->endpoints;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    if (endpoints[i].no != wanted)
+      continue;
+    state.endpoint = {plan->config, &endpoints[i]};
+    state.credits = plan->credits[i];
+    state.given.plan = std::move(plan);
+    const auto now = now_of(self);
+    state.dispatch->configure(policy_of(*state.endpoint), now, state.effects);
+    return apply(self, now);
+  }
+}
+
+} // namespace
+
+void delivery_mailbox::finished(std::vector<attempt_result> results) {
+  caf::anon_send(owner_, atom::finished::value, hand(std::move(results)));
+}
+
+void delivery_mailbox::recorded(std::vector<record_result> results) {
+  caf::anon_send(owner_, atom::recorded::value, hand(std::move(results)));
+}
+
+// Runs however the actor ends. A crash, or its supervisor's, leaves nothing running for an incarnation that is gone.
+delivery_state_data::~delivery_state_data() {
+  if (!given.context)
+    return;
+  if (credits)
+    credits->close();
+  given.context->requests.abort(given.mailbox.get(), [](std::vector<attempt_result>) {});
+  given.context->counts.actors_deliveries.add(-1);
+}
+
+delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments given) {
+  auto& state = self->state;
+  log_and_end_on_exception(self, given.path);
+  given.mailbox->bind(delivery_actor{self});
+  state.endpoint = {given.plan->config, &given.plan->config->endpoints.at(given.plan_index)};
+  state.credits = given.plan->credits.at(given.plan_index);
+  state.given = std::move(given);
+  state.given.context->counts.actors_deliveries.add(1);
+  state.dispatch.emplace(policy_of(*state.endpoint));
+  state.active_at = self->clock().now();
+  state.life.enter(state.given.context->wall_now(), "restoring", "started");
+  load_breaker(self);
+
+  return {
+    [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },
+    [=](atom::due, std::int64_t at_us) { on_due(self, from_unix_us(at_us)); },
+    [=](atom::claimed, const handed<claim_result>& answer, std::int64_t under) { on_claimed(self, answer.take(), under); },
+    [=](atom::finished, const handed<std::vector<attempt_result>>& results) { on_finished(self, results.take()); },
+    [=](atom::recorded, const handed<std::vector<record_result>>& results) { on_recorded(self, results.take()); },
+    [=](atom::loaded, const handed<result<std::optional<endpoint_runtime>>>& stored) { restored(self, stored.look()); },
+    [=](atom::plan, const routing_plan_ptr& plan) { reconfigure(self, plan); },
+    [=](atom::leases, std::int64_t epoch, std::int64_t under) { on_lease(self, {epoch, under}); },
+    [=](atom::tick, std::uint64_t number) { tick(self, number); },
+    [=](atom::drain) { return on_drain(self); },
+    [=](atom::status) { return hand(describe(self)); },
+  };
+}
+
+} // namespace postrider

@@ -1,0 +1,358 @@
+#include "actors/delivery_routing.hpp"
+
+#include <caf/result.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <algorithm>
+
+namespace postrider {
+
+namespace {
+
+constexpr std::size_t outcomes_kept = 10;
+
+void remember_outcome(delivery_state_data& state, const dispatch_effects::write& write) {
+  auto word = write.uncount ? std::string{"released"} : std::string{to_string(write.outcome)};
+  if (write.attempt_failure != attempt_reason::none)
+    word.append(":").append(to_string(write.attempt_failure));
+  if (write.http_status != 0)
+    word.append(":").append(std::to_string(write.http_status));
+  state.last_outcomes.push_front(std::move(word));
+  if (state.last_outcomes.size() > outcomes_kept)
+    state.last_outcomes.pop_back();
+}
+
+void count_outcome(delivery_state_data& state, const dispatch_effects::write& write, const dispatch_now& now) {
+  auto& counts = state.given.context->counts;
+  if (write.uncount) {
+    ++state.released;
+    return;
+  }
+  switch (write.outcome) {
+    case attempt_outcome::succeeded:
+      ++state.succeeded;
+      counts.attempts_succeeded.add();
+      counts.deliveries_succeeded.add();
+      counts.delivery_latency.observe(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now.wall - time_of(write.event.value)).count()) * 1'000));
+      break;
+    case attempt_outcome::failed:
+      ++state.failed;
+      counts.attempts_failed.add();
+      (write.to == delivery_state::dead ? counts.deliveries_dead : counts.deliveries_retried).add();
+      break;
+    case attempt_outcome::interrupted:
+      ++state.interrupted;
+      counts.attempts_interrupted.add();
+      break;
+  }
+}
+
+outcome_write to_store(const delivery_state_data& state, const dispatch_effects::write& write, const dispatch_now& now,
+                       std::vector<attempt_result>& results) {
+  outcome_write out;
+  out.delivery = write.delivery;
+  out.tenant = state.given.plan->config->no;
+  out.endpoint = state.endpoint->no;
+  out.under = write.under;
+  out.to = write.to;
+  out.reason = write.reason;
+  out.step = write.step;
+  out.next_attempt_at = write.next_attempt_at;
+  out.uncount = write.uncount;
+  out.owner = state.given.mailbox;
+  if (!write.uncount) {
+    auto& row = out.attempt.emplace();
+    row.number = write.number;
+    row.outcome = write.outcome;
+    row.reason = write.attempt_failure;
+    row.http_status = write.http_status;
+    row.started_at = now.wall;
+    if (write.result_index >= 0) {
+      auto& seen = results[static_cast<std::size_t>(write.result_index)];
+      row.started_at = seen.started_at;
+      row.duration = seen.duration;
+      row.excerpt = std::move(seen.excerpt);
+    }
+  }
+  return out;
+}
+
+void start_attempts(delivery_self self) {
+  auto& state = self->state;
+  if (state.effects.starts.empty())
+    return;
+  std::vector<attempt_request> requests;
+  requests.reserve(state.effects.starts.size());
+  for (auto& each : state.effects.starts)
+    requests.push_back({.delivery = each.delivery,
+                        .number = each.number,
+                        .breaker_epoch = each.breaker_epoch,
+                        .what = std::move(each.what),
+                        .endpoint = state.endpoint,
+                        .owner = state.given.mailbox});
+  state.given.context->counts.attempts_started.add(requests.size());
+  state.given.context->requests.start(std::move(requests));
+}
+
+void write_outcomes(delivery_self self, const dispatch_now& now, std::vector<attempt_result>& results) {
+  auto& state = self->state;
+  if (state.effects.writes.empty())
+    return;
+  std::vector<outcome_write> writes;
+  writes.reserve(state.effects.writes.size());
+  for (const auto& each : state.effects.writes) {
+    count_outcome(state, each, now);
+    remember_outcome(state, each);
+    writes.push_back(to_store(state, each, now, results));
+  }
+  state.given.context->database.record(std::move(writes));
+}
+
+void claim(delivery_self self, const dispatch_now& now) {
+  auto& state = self->state;
+  if (!state.effects.wanted_claim)
+    return;
+  ++state.claims;
+  claim_request request;
+  request.tenant = state.given.plan->config->no;
+  request.endpoint = state.endpoint->no;
+  request.shard = state.given.plan->config->shard;
+  request.under = state.dispatch->under();
+  request.now = now.wall;
+  // Past it the row is nobody's: the time for its turn in the window, the request itself, and the writing of its outcome.
+  request.attempt_deadline = now.wall + 4 * state.endpoint->timeout + milliseconds{30'000};
+  request.limit = state.effects.wanted_claim->limit;
+  request.even_if_not_due = state.effects.wanted_claim->even_if_not_due;
+  state.given.context->database.claim(
+    request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
+      caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
+    });
+}
+
+void keep_breaker(delivery_self self, const dispatch_now& now) {
+  auto& state = self->state;
+  if (!state.effects.breaker_changed)
+    return;
+  const auto& gate = state.dispatch->gate();
+  auto& counts = state.given.context->counts;
+  if (gate.state == breaker_state::open)
+    counts.breaker_opened.add();
+  else if (gate.state == breaker_state::closed)
+    counts.breaker_closed.add();
+  state.breaker_since = now.wall;
+  state.life.enter(now.wall, to_string(gate.state), state.effects.breaker_cause);
+  endpoint_runtime runtime;
+  runtime.tenant = state.given.plan->config->no;
+  runtime.endpoint = state.endpoint->no;
+  runtime.state = gate.state;
+  runtime.opened_in_a_row = gate.opened_in_a_row;
+  runtime.since = now.wall;
+  if (gate.next_at)
+    runtime.next_probe_at = now.wall + std::chrono::ceil<milliseconds>(*gate.next_at - now.mono);
+  state.given.context->database.save_runtime(runtime, state.given.plan->config->shard, state.dispatch->under(),
+                                             std::string{state.effects.breaker_cause});
+}
+
+void lend(delivery_self self) {
+  auto& state = self->state;
+  const auto free = state.restored ? state.dispatch->lendable(state.credits->taken()) : 0;
+  if (free > 0)
+    state.credits->lend(state.dispatch->under(), free);
+  else
+    state.credits->close();
+}
+
+// A DELIVERY at rest costs memory for nothing: its rows are in the database, the due poll and new events wake it again. The supervisor
+// agrees only if it has sent nothing that was not seen here.
+void leave_when_idle(delivery_self self, const dispatch_now& now) {
+  auto& state = self->state;
+  const auto idle_for = state.given.context->limits.delivery_idle;
+  const auto next = state.dispatch->next_due();
+  if (!state.restored || !state.dispatch->idle() || (next && *next < now.wall + idle_for)) {
+    state.active_at = now.mono;
+    return;
+  }
+  if (now.mono - state.active_at < idle_for)
+    return set_timer(self, state.active_at + idle_for);
+  state.credits->close();
+  if (state.credits->taken() != 0) {
+    set_timer(self, now.mono + idle_for);
+    return lend(self);
+  }
+  state.active_at = now.mono; // a refusal is followed by what was not seen yet
+  self->send(state.given.supervisor, atom::passivate::value, state.endpoint->no, state.seen);
+}
+
+void answer_drained(delivery_self self) {
+  auto& state = self->state;
+  if (!state.dispatch->idle())
+    return;
+  for (auto& each : state.drained)
+    each.deliver(true);
+  state.drained.clear();
+}
+
+} // namespace
+
+dispatch_policy policy_of(const endpoint_config& endpoint) {
+  return {.max_in_flight = endpoint.max_in_flight,
+          .retry = endpoint.retry,
+          .breaker = endpoint.breaker,
+          .active = endpoint.status == endpoint_status::active};
+}
+
+dispatch_now now_of(delivery_self self) {
+  auto& state = self->state;
+  return {self->clock().now(), state.given.context->wall_now(), state.random.draw()};
+}
+
+void set_timer(delivery_self self, mono_time at) {
+  auto& state = self->state;
+  if (state.timer_at && *state.timer_at <= at)
+    return; // the one that is set comes first and looks again
+  state.timer_at = at;
+  const auto delay = std::max(mono_time::duration::zero(), at - self->clock().now());
+  self->delayed_send(self, delay, atom::tick::value, ++state.timer_number);
+}
+
+void apply(delivery_self self, const dispatch_now& now) {
+  std::vector<attempt_result> none;
+  apply(self, now, none);
+}
+
+void apply(delivery_self self, const dispatch_now& now, std::vector<attempt_result>& results) {
+  auto& state = self->state;
+  start_attempts(self);
+  write_outcomes(self, now, results);
+  claim(self, now);
+  keep_breaker(self, now);
+  if (state.effects.disable_endpoint)
+    state.given.context->database.disable_endpoint(state.given.plan->config->no, state.endpoint->no,
+                                                   std::string{state.effects.disable_reason});
+  state.effects.clear();
+  lend(self);
+  if (const auto at = state.dispatch->wake_at(now))
+    set_timer(self, *at);
+  if (!state.drained.empty())
+    answer_drained(self);
+  else
+    leave_when_idle(self, now);
+}
+
+void on_committed(delivery_self self, committed_batch batch) {
+  auto& state = self->state;
+  ++state.seen;
+  const auto now = now_of(self);
+  std::vector<committed_ride> rides;
+  rides.reserve(batch.rides.size());
+  for (auto& each : batch.rides)
+    rides.push_back({each.delivery, std::move(each.what), each.seed, each.under});
+  if (!batch.pending.empty())
+    state.dispatch->due(now.wall, now, state.effects);
+  state.dispatch->committed(std::move(rides), now, state.effects);
+  apply(self, now);
+}
+
+void on_due(delivery_self self, wall_time at) {
+  ++self->state.seen;
+  const auto now = now_of(self);
+  self->state.dispatch->due(at, now, self->state.effects);
+  apply(self, now);
+}
+
+void on_claimed(delivery_self self, claim_result answer, fence under) {
+  auto& state = self->state;
+  const auto now = now_of(self);
+  claim_answer input;
+  input.available = answer.available;
+  input.owned = answer.owned;
+  input.under = under;
+  input.next_due = answer.next_due;
+  input.claimed.reserve(answer.claimed.size());
+  for (auto& each : answer.claimed)
+    input.claimed.push_back({each.delivery, std::move(each.what), each.number, each.step, each.seed});
+  for (const auto& each : answer.overdue_attempts)
+    input.overdue.push_back({each.delivery, each.under, each.number, each.step});
+  state.dispatch->claimed(std::move(input), now, state.effects);
+  apply(self, now);
+}
+
+void on_finished(delivery_self self, std::vector<attempt_result> results) {
+  auto& state = self->state;
+  const auto now = now_of(self);
+  std::vector<finished_attempt> inputs;
+  inputs.reserve(results.size());
+  for (const auto& each : results)
+    inputs.push_back({each.delivery, each.number, each.breaker_epoch, each.facts, each.sent});
+  state.dispatch->finished(inputs, now, state.effects);
+  apply(self, now, results);
+}
+
+void on_recorded(delivery_self self, std::vector<record_result> results) {
+  auto& state = self->state;
+  const auto now = now_of(self);
+  for (const auto& each : results) {
+    if (!each.recorded)
+      ++state.missed;
+    state.dispatch->recorded(each.delivery, each.recorded, now, state.effects);
+  }
+  apply(self, now);
+}
+
+void on_lease(delivery_self self, shard_ownership ownership) {
+  auto& state = self->state;
+  state.given.ownership = ownership;
+  if (!state.restored)
+    return; // owned as soon as the breaker is known
+  const auto now = now_of(self);
+  state.dispatch->own(ownership.under, now, state.effects);
+  apply(self, now);
+}
+
+caf::result<bool> on_drain(delivery_self self) {
+  auto& state = self->state;
+  const auto now = now_of(self);
+  state.dispatch->drain(now, state.effects);
+  auto promise = self->make_response_promise<bool>();
+  state.drained.push_back(promise);
+  apply(self, now);
+  return promise;
+}
+
+actor_status describe(delivery_self self) {
+  auto& state = self->state;
+  const auto now = now_of(self);
+  const auto& gate = state.dispatch->gate();
+  actor_status out;
+  state.life.describe(out);
+  out.path = state.given.path;
+  out.kind = "delivery";
+  out.mailbox = self->mailbox().size();
+  out.restarts = state.given.restarts;
+  out.node = state.given.context->node_name;
+  out.epoch = state.given.ownership.epoch;
+  if (const auto at = state.dispatch->wake_at(now))
+    out.next_wake_at = now.wall + std::chrono::duration_cast<milliseconds>(*at - now.mono);
+  out.counters = {{"attempts_succeeded", static_cast<std::int64_t>(state.succeeded)},
+                  {"attempts_failed", static_cast<std::int64_t>(state.failed)},
+                  {"attempts_interrupted", static_cast<std::int64_t>(state.interrupted)},
+                  {"attempts_released", static_cast<std::int64_t>(state.released)},
+                  {"claims", static_cast<std::int64_t>(state.claims)},
+                  {"writes_missed", static_cast<std::int64_t>(state.missed)}};
+  auto& part = out.delivery.emplace();
+  part.breaker_state = to_string(gate.state);
+  part.breaker_since = state.breaker_since;
+  if (gate.next_at)
+    part.next_probe_at = now.wall + std::chrono::duration_cast<milliseconds>(*gate.next_at - now.mono);
+  part.consecutive_failures = gate.consecutive_failures;
+  part.in_flight = state.dispatch->sending();
+  part.window = state.dispatch->policy().max_in_flight;
+  part.tokens = std::max<std::int64_t>(0, state.credits->available());
+  part.backlog = static_cast<std::uint32_t>(state.dispatch->ready());
+  part.last_outcomes.assign(state.last_outcomes.begin(), state.last_outcomes.end());
+  return out;
+}
+
+} // namespace postrider

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "actors/delivery.hpp"
+
+/// How DELIVERY's messages become inputs of core/endpoint_dispatch.hpp, and its effects become work of SENDER and STORE. Used by
+/// delivery.cpp alone.
+namespace postrider {
+
+using delivery_self = delivery_actor::stateful_pointer<delivery_state_data>;
+
+dispatch_policy policy_of(const endpoint_config& endpoint);
+dispatch_now now_of(delivery_self self);
+
+/// Executes and clears `state.effects`, lends credits anew, sets the timer, asks to leave when there is nothing left.
+void apply(delivery_self self, const dispatch_now& now);
+/// The same, with the results that `effects.writes` refer to.
+void apply(delivery_self self, const dispatch_now& now, std::vector<attempt_result>& results);
+void set_timer(delivery_self self, mono_time at);
+
+void on_committed(delivery_self self, committed_batch batch);
+void on_due(delivery_self self, wall_time at);
+void on_claimed(delivery_self self, claim_result answer, fence under);
+void on_finished(delivery_self self, std::vector<attempt_result> results);
+void on_recorded(delivery_self self, std::vector<record_result> results);
+void on_lease(delivery_self self, shard_ownership ownership);
+caf::result<bool> on_drain(delivery_self self);
+actor_status describe(delivery_self self);
+
+} // namespace postrider

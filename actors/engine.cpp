@@ -1,0 +1,131 @@
+#include "actors/engine.hpp"
+
+#include "actors/directory.hpp"
+#include "actors/engine_context.hpp"
+#include "actors/node.hpp"
+#include "actors/store_bridge.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <optional>
+
+namespace postrider {
+
+namespace {
+
+constexpr milliseconds inspection_max{2'000};
+
+// One question of an operator: asks NODE, waits at most 2 s, calls back, ends. Its own actor, so that nobody blocks.
+void ask_tree(caf::event_based_actor* self, const node_actor& node, const std::string& name,
+              const std::shared_ptr<std::function<void(inspection::tree)>>& done) {
+  self->request(node, inspection_max, atom::tree::value)
+    .then(
+      [name, done](const handed<actor_statuses>& statuses) { (*done)({name, true, {}, statuses.take()}); },
+      [name, done](const caf::error&) { (*done)({name, false, "the node's actors did not answer within 2 s", {}}); });
+}
+
+} // namespace
+
+class actor_engine::implementation final : public ingest_gate, public inspection {
+public:
+  implementation(actor_engine_options options, metrics& counts, const db_clock& clock)
+      : options_{std::move(options)}, counts_{counts}, clock_{clock}, bridge_{counts} {}
+
+  void submit(ingest_request_ptr request) override {
+    if (!running_.load(std::memory_order_acquire))
+      return request->ticket.answer(ingest_result::unavailable);
+    const bool known = directory_.with(request->tenant, request->source, [&](const provider_verifier_actor& verifier) {
+      caf::anon_send(verifier, atom::ingest::value, request);
+    });
+    if (!known)
+      caf::anon_send(node_, atom::ingest::value, std::move(request));
+  }
+
+  void actors(std::function<void(tree)> done) override {
+    auto shared = std::make_shared<std::function<void(tree)>>(std::move(done));
+    if (!running_.load(std::memory_order_acquire))
+      return (*shared)({options_.node_name, false, "the node's actors do not run", {}});
+    system_->spawn(ask_tree, node_, options_.node_name, shared);
+  }
+
+  void actor(std::string path, std::function<void(result<actor_status>)> done) override {
+    actors([path = std::move(path), done = std::move(done)](tree all) {
+      if (!all.answered)
+        return done(problem{503, "actors-not-answering", all.error, {}, std::chrono::seconds{2}});
+      for (auto& each : all.actors)
+        if (each.path == path)
+          return done(std::move(each));
+      done(problem{404, "actor-unknown", "no such actor lives on this node", {}, {}});
+    });
+  }
+
+  void start(store& database, sender& requests) {
+    config_.set("scheduler.max-threads", options_.scheduler_threads);
+    system_.emplace(config_);
+    context_.emplace(engine_context{.node_name = options_.node_name,
+                                    .database = database,
+                                    .requests = requests,
+                                    .counts = counts_,
+                                    .verifiers = directory_,
+                                    .wall_now = [this] { return clock_.now(); }});
+    node_ = system_->spawn(node, node_arguments{&*context_, beat_});
+    running_.store(true, std::memory_order_release);
+    bridge_.connect(node_);
+  }
+
+  bool drain(milliseconds deadline) {
+    if (!running_.load(std::memory_order_acquire))
+      return true;
+    caf::scoped_actor self{*system_};
+    bool ended = false;
+    self->request(node_, deadline, atom::drain::value)
+      .receive([&](bool done) { ended = done; }, [&](const caf::error&) { ended = false; });
+    return ended;
+  }
+
+  void stop() {
+    if (!running_.exchange(false))
+      return;
+    bridge_.disconnect();
+    caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
+    node_ = nullptr;
+    system_.reset(); // waits for all actors
+  }
+
+  [[nodiscard]] milliseconds since_last_turn() const noexcept {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<milliseconds>(now - std::chrono::nanoseconds{beat_->load(std::memory_order_relaxed)});
+  }
+
+  store_bridge& bridge() noexcept { return bridge_; }
+
+private:
+  actor_engine_options options_;
+  metrics& counts_;
+  const db_clock& clock_;
+  directory directory_;
+  store_bridge bridge_;
+  std::shared_ptr<heartbeat> beat_ = std::make_shared<heartbeat>(0);
+  std::optional<engine_context> context_;
+  caf::actor_system_config config_;
+  std::optional<caf::actor_system> system_;
+  node_actor node_;
+  std::atomic<bool> running_{false};
+};
+
+actor_engine::actor_engine(actor_engine_options options, metrics& counts, const db_clock& clock)
+    : implementation_{std::make_unique<implementation>(std::move(options), counts, clock)} {}
+actor_engine::~actor_engine() { implementation_->stop(); }
+store_events& actor_engine::events() noexcept { return implementation_->bridge(); }
+ingest_gate& actor_engine::gate() noexcept { return *implementation_; }
+inspection& actor_engine::inspect() noexcept { return *implementation_; }
+void actor_engine::start(store& database, sender& requests) { implementation_->start(database, requests); }
+bool actor_engine::drain(std::chrono::milliseconds deadline) { return implementation_->drain(deadline); }
+void actor_engine::stop() { implementation_->stop(); }
+std::chrono::milliseconds actor_engine::since_last_turn() const noexcept { return implementation_->since_last_turn(); }
+
+} // namespace postrider

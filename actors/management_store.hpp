@@ -1,0 +1,173 @@
+#pragma once
+
+#include "core/api_key.hpp"
+#include "core/delivery_state.hpp"
+#include "core/ids.hpp"
+#include "core/outcome.hpp"
+#include "core/result.hpp"
+#include "core/tenant_config.hpp"
+#include "core/time.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What the management API asks of the database: plain requests in, one callback out (from a thread of the implementation), never
+/// blocking the caller. No actors. Every failure is a `problem` (503 `store-unavailable` while the database is away, 404 `not-found`,
+/// 409 `slug-taken`/`name-taken`, 503 `overloaded` when 256 requests wait). Requests are validated before they come here.
+namespace postrider {
+
+template <class T>
+using reply = std::function<void(result<T>)>;
+
+/// Quotas of a tenant; nothing: not limited.
+struct tenant_quotas {
+  std::optional<std::int64_t> ingest_per_s, ingest_bytes_per_s, sources, endpoints, backlog, retention_days;
+};
+
+struct tenant_record {
+  tenant_id id;
+  std::string slug, name;
+  std::string plan;                      ///< empty: none
+  tenant_quotas quotas;
+  shard_no shard = 0;
+  bool enabled = true;
+  wall_time created_at{}, updated_at{};
+};
+struct new_tenant {
+  std::string slug, name, plan;
+  tenant_quotas quotas;
+};
+
+struct source_record {
+  source_id id;
+  std::string tenant_slug, name, provider, scheme;
+  bool enabled = true;
+  unverified_mode on_unverified = unverified_mode::reject;
+  dedupe_mode dedupe = dedupe_mode::id;
+  std::size_t secret_count = 0;
+  wall_time created_at{}, updated_at{};
+};
+struct new_source {
+  std::string name, provider, scheme;
+  std::vector<std::string> secrets;      ///< in clear; stored encrypted; newest first
+  bool enabled = true;
+  unverified_mode on_unverified = unverified_mode::reject;
+  dedupe_mode dedupe = dedupe_mode::id;
+};
+
+struct endpoint_record {
+  endpoint_config config;                ///< `secrets` left empty except in the answer to its creation
+  std::string description;
+  std::string disabled_reason;
+  std::vector<std::string> source_ids;   ///< as `src_…`, in the order given
+  breaker_state breaker = breaker_state::closed;
+  std::optional<wall_time> breaker_since{}, next_probe_at{};
+  wall_time created_at{}, updated_at{};
+};
+struct new_endpoint {
+  endpoint_config config;                ///< no, id and sources are ignored; one secret at least
+  std::vector<std::string> sources;      ///< ids or names; unknown: 422 at `/sources/N`
+  std::string description;
+};
+
+struct event_record {
+  event_id id;
+  std::string source, type, provider_event_id, content_type;
+  std::string headers;                   ///< `name: value\r\n` each
+  std::size_t size = 0;
+  wall_time received_at{};
+  std::vector<std::pair<delivery_state, std::int64_t>> deliveries; ///< counts, only those above 0
+};
+struct event_payload {
+  std::string content_type, body;
+};
+
+struct attempt_record {
+  attempt_id id;
+  std::uint32_t number = 0;
+  std::optional<wall_time> started_at{};
+  std::optional<milliseconds> duration{};
+  std::optional<attempt_outcome> outcome{};  ///< nothing while in flight
+  attempt_reason reason = attempt_reason::none;
+  int http_status = 0;
+  std::string excerpt;
+};
+struct delivery_record {
+  delivery_id id;
+  event_id event;
+  endpoint_id endpoint;
+  delivery_state state = delivery_state::pending;
+  delivery_reason reason = delivery_reason::none;
+  std::uint32_t attempt_count = 0, generation = 1, step = 0;
+  std::optional<std::int64_t> order{};
+  std::optional<wall_time> next_attempt_at{};
+  wall_time created_at{}, updated_at{};
+  std::string last_error;                ///< a reason word, with the status where there is one; empty: none
+  std::vector<attempt_record> attempts;  ///< of one delivery alone, oldest first
+  // for `explain`, read in the same snapshot:
+  endpoint_status endpoint_state = endpoint_status::active;
+  breaker_state breaker = breaker_state::closed;
+  std::optional<wall_time> next_probe_at{};
+};
+
+/// A page of a list, newest first. `before`: only what is older than that id.
+template <class T>
+struct page {
+  std::vector<T> data;
+  std::optional<uuid> next;              ///< give it back as `before`
+};
+struct page_request {
+  std::size_t limit = 50;                ///< 1 to 250
+  std::optional<uuid> before{};
+};
+struct delivery_filter {
+  std::optional<delivery_state> state{};
+  std::optional<endpoint_id> endpoint{};
+  std::optional<event_id> event{};
+  std::optional<wall_time> since{};
+};
+
+struct api_key_record {
+  key_id id;
+  std::string name;
+  api_role role = api_role::tenant_viewer;
+  std::optional<tenant_id> tenant{};     ///< nothing: operator
+  std::optional<wall_time> expires_at{}, last_used_at{};
+  wall_time created_at{};
+};
+
+class management_store {
+public:
+  virtual ~management_store() = default;
+
+  /// The key with that hash, if it is neither revoked nor expired and its tenant lives. Cached for at most a second.
+  virtual void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) = 0;
+
+  virtual void create_tenants(std::vector<new_tenant> tenants, reply<std::vector<tenant_record>> done) = 0; ///< all or none
+  virtual void list_tenants(page_request page, reply<postrider::page<tenant_record>> done) = 0;
+  virtual void get_tenant(std::string slug_or_id, reply<tenant_record> done) = 0;
+  virtual void delete_tenant(std::string slug_or_id, reply<bool> done) = 0;
+
+  virtual void create_sources(std::string tenant, std::vector<new_source> sources, reply<std::vector<source_record>> done) = 0;
+  virtual void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) = 0;
+  virtual void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) = 0;
+  virtual void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) = 0;
+
+  virtual void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
+                                reply<std::vector<endpoint_record>> done) = 0;
+  virtual void list_endpoints(std::string tenant, page_request page, reply<postrider::page<endpoint_record>> done) = 0;
+  virtual void get_endpoint(std::string tenant, endpoint_id id, reply<endpoint_record> done) = 0;
+  virtual void get_endpoint_secret(std::string tenant, endpoint_id id, reply<std::string> done) = 0;
+  virtual void delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) = 0;
+
+  virtual void get_event(std::string tenant, event_id id, reply<event_record> done) = 0;
+  virtual void get_payload(std::string tenant, event_id id, reply<event_payload> done) = 0;
+  virtual void list_deliveries(std::string tenant, delivery_filter filter, page_request page,
+                               reply<postrider::page<delivery_record>> done) = 0;
+  virtual void get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) = 0;
+};
+
+} // namespace postrider

@@ -1,0 +1,240 @@
+#include "actors/node.hpp"
+
+#include <caf/result.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+constexpr std::size_t unknown_kept_max = 10'000;
+constexpr milliseconds due_horizon{2'000};   // what is due later is told again by the poll
+constexpr milliseconds beat_gap{500};
+
+void tell(node_self self, tenant_child& child, ingest_request_ptr request) {
+  ++child.routed;
+  self->send(child.actor, atom::ingest::value, std::move(request));
+}
+
+void spawn_supervisor(node_self self, tenant_no tenant, tenant_child& child, bool after_crash) {
+  auto& state = self->state;
+  tenant_supervisor_arguments arguments;
+  arguments.context = state.given.context;
+  arguments.parent = node_actor{self};
+  arguments.config = child.config;
+  arguments.ownership = state.shards[static_cast<std::size_t>(child.config->shard)];
+  arguments.restarts = child.budget.total;
+  arguments.after_crash = after_crash;
+  arguments.path = state.path + "/tenants/" + child.config->slug;
+  child.actor = self->spawn<caf::linked + caf::monitored>(tenant_supervisor, std::move(arguments));
+  child.routed = 0;
+  child.since = state.given.context->wall_now();
+  state.by_slug_or_id[child.config->slug] = tenant;
+  state.by_slug_or_id[to_string(child.config->id)] = tenant;
+}
+
+void forget(node_self self, tenant_no tenant) {
+  auto& state = self->state;
+  const auto it = state.tenants.find(tenant);
+  if (it == state.tenants.end())
+    return;
+  std::erase_if(state.by_slug_or_id, [&](const auto& each) { return each.second == tenant; });
+  state.tenants.erase(it);
+}
+
+// Starts a look-up unless one for that key runs already.
+tenant_lookup& look_up(node_self self, const std::string& key, tenant_no tenant) {
+  auto& state = self->state;
+  const auto [it, added] = state.lookups.try_emplace(key);
+  if (added)
+    state.given.context->database.load_tenant({.slug_or_id = tenant == 0 ? key : std::string{}, .no = tenant},
+                                              [me = node_actor{self}, key](result<tenant_config_ptr> loaded) {
+                                                caf::anon_send(me, atom::loaded::value, key, hand(std::move(loaded)));
+                                              });
+  return it->second;
+}
+
+void on_ingest(node_self self, ingest_request_ptr request) {
+  auto& state = self->state;
+  if (const auto known = state.by_slug_or_id.find(request->tenant); known != state.by_slug_or_id.end()) {
+    auto& child = state.tenants.at(known->second);
+    if (child.actor)
+      return tell(self, child, std::move(request));
+    return request->ticket.answer(ingest_result::unavailable); // it is being restarted
+  }
+  const auto unknown = state.unknown_until.find(request->tenant);
+  if (unknown != state.unknown_until.end() && self->clock().now() < unknown->second)
+    return request->ticket.answer(ingest_result::unknown);
+  auto& lookup = look_up(self, request->tenant, 0);
+  if (lookup.requests.size() >= state.given.context->limits.waiting_requests_max)
+    return request->ticket.answer(ingest_result::overloaded);
+  lookup.requests.push_back(std::move(request));
+}
+
+void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr> loaded) {
+  auto& state = self->state;
+  const auto found = state.lookups.find(key);
+  if (found == state.lookups.end())
+    return;
+  const auto lookup = std::move(found->second);
+  state.lookups.erase(found);
+  if (!loaded) {
+    const bool unknown = loaded.error().status == 404;
+    if (unknown) {
+      if (state.unknown_until.size() >= unknown_kept_max)
+        state.unknown_until.clear();
+      state.unknown_until[key] = self->clock().now() + state.given.context->limits.refresh_gap;
+    }
+    for (const auto& request : lookup.requests)
+      request->ticket.answer(unknown ? ingest_result::unknown : ingest_result::unavailable);
+    return;
+  }
+  state.unknown_until.erase(key);
+  const auto tenant = (*loaded)->no;
+  auto& child = state.tenants[tenant];
+  if (!child.actor && !child.quarantined) {
+    child.config = std::move(*loaded);
+    spawn_supervisor(self, tenant, child, false);
+  }
+  if (!child.actor)
+    return; // the tickets answer 503
+  for (const auto& request : lookup.requests)
+    tell(self, child, request);
+  for (const auto& [endpoint, at] : lookup.due) {
+    ++child.routed;
+    self->send(child.actor, atom::due::value, endpoint, to_unix_us(at));
+  }
+}
+
+void on_due(node_self self, const std::vector<due_hint>& hints) {
+  auto& state = self->state;
+  const auto horizon = state.given.context->wall_now() + due_horizon;
+  for (const auto& hint : hints) {
+    if (hint.next_due > horizon || state.draining)
+      continue;
+    if (const auto it = state.tenants.find(hint.tenant); it != state.tenants.end()) {
+      if (!it->second.actor)
+        continue;
+      ++it->second.routed;
+      self->send(it->second.actor, atom::due::value, hint.endpoint, to_unix_us(hint.next_due));
+    } else {
+      look_up(self, "#" + std::to_string(hint.tenant), hint.tenant).due[hint.endpoint] = hint.next_due;
+    }
+  }
+}
+
+void on_leases(node_self self, const std::vector<shard_lease>& mine) {
+  auto& state = self->state;
+  std::array<shard_ownership, shard_count> now{};
+  for (const auto& lease : mine)
+    now[static_cast<std::size_t>(lease.shard)] = {lease.epoch, lease.under};
+  for (auto& [tenant, child] : state.tenants) {
+    const auto shard = static_cast<std::size_t>(child.config->shard);
+    if (child.actor && now[shard].under != state.shards[shard].under)
+      self->send(child.actor, atom::leases::value, now[shard].epoch, now[shard].under);
+  }
+  state.shards = now;
+  state.given.context->counts.shards_owned.set(static_cast<std::int64_t>(mine.size()));
+  if (!state.draining)
+    state.life.enter(state.given.context->wall_now(), mine.empty() ? "waiting_for_leases" : "owner", "leases");
+}
+
+void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
+  auto& state = self->state;
+  state.unknown_until.clear(); // one of them may be new
+  for (const auto tenant : tenants)
+    if (const auto it = state.tenants.find(tenant); it != state.tenants.end() && it->second.actor)
+      self->send(it->second.actor, atom::changed::value);
+}
+
+// Only if nothing was sent to it that it has not counted; and its VERIFIERs, which LISTENER reaches directly, are withdrawn by its end:
+// what still comes is answered 503 by its ticket and sent again by the provider.
+void let_supervisor_go(node_self self, tenant_no tenant, std::uint64_t seen) {
+  auto& state = self->state;
+  const auto it = state.tenants.find(tenant);
+  if (it == state.tenants.end() || !it->second.actor || it->second.routed > seen)
+    return;
+  self->demonitor(it->second.actor->address());
+  self->unlink_from(it->second.actor->address());
+  self->send_exit(it->second.actor, caf::exit_reason::user_shutdown);
+  forget(self, tenant);
+  state.given.context->counts.actors_passivated.add();
+}
+
+void on_down(node_self self, const caf::down_msg& down) {
+  auto& state = self->state;
+  const auto it = std::find_if(state.tenants.begin(), state.tenants.end(), [&](const auto& each) {
+    return each.second.actor && each.second.actor->address() == down.source;
+  });
+  if (it == state.tenants.end())
+    return;
+  auto& [tenant, child] = *it;
+  child.actor = nullptr;
+  child.since = state.given.context->wall_now();
+  if (!down.reason || down.reason == caf::exit_reason::normal || down.reason == caf::exit_reason::user_shutdown)
+    return forget(self, tenant);
+  state.given.context->counts.actor_crashes.add();
+  const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
+  child.budget = step.next;
+  if (step.restart_after) {
+    self->delayed_send(self, *step.restart_after, atom::restart::value, tenant);
+    return;
+  }
+  child.quarantined = true;
+  state.given.context->counts.actor_quarantines.add();
+  log_event(spdlog::level::err, "tenant supervisor quarantined", {{"tenant", child.config->slug}});
+}
+
+void restart_supervisor(node_self self, tenant_no tenant) {
+  auto& state = self->state;
+  const auto it = state.tenants.find(tenant);
+  if (it == state.tenants.end() || it->second.actor || it->second.quarantined)
+    return;
+  state.given.context->counts.actor_restarts.add();
+  spawn_supervisor(self, tenant, it->second, true);
+}
+
+void beat(node_self self) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  self->state.given.beat->store(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), std::memory_order_relaxed);
+  self->delayed_send(self, beat_gap, atom::tick::value);
+}
+
+} // namespace
+
+node_actor::behavior_type node(node_self self, node_arguments given) {
+  auto& state = self->state;
+  state.given = std::move(given);
+  state.path = "/node/" + state.given.context->node_name;
+  log_and_end_on_exception(self, state.path);
+  state.life.enter(state.given.context->wall_now(), "waiting_for_leases", "started");
+  self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
+  self->set_exit_handler([=](const caf::exit_msg& message) {
+    for (const auto& [tenant, child] : self->state.tenants)
+      if (child.actor && child.actor->address() == message.source)
+        return; // its monitor tells
+    if (message.reason == caf::exit_reason::user_shutdown || message.reason == caf::exit_reason::kill)
+      self->quit(message.reason);
+  });
+  beat(self);
+  return {
+    [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
+    [=](atom::loaded, const std::string& key, const handed<result<tenant_config_ptr>>& loaded) {
+      on_loaded(self, key, loaded.take());
+    },
+    [=](atom::due, const handed<std::vector<due_hint>>& hints) { on_due(self, hints.look()); },
+    [=](atom::leases, const handed<std::vector<shard_lease>>& mine) { on_leases(self, mine.look()); },
+    [=](atom::changed, const handed<std::vector<tenant_no>>& tenants) { on_changed(self, tenants.look()); },
+    [=](atom::passivate, tenant_no tenant, std::uint64_t seen) { let_supervisor_go(self, tenant, seen); },
+    [=](atom::restart, tenant_no tenant) { restart_supervisor(self, tenant); },
+    [=](atom::tick) { beat(self); },
+    [=](atom::drain) { return drain_node(self); },
+    [=](atom::status) { return hand(describe_node(self)); },
+    [=](atom::tree) { return describe_tree(self); },
+  };
+}
+
+} // namespace postrider

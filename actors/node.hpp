@@ -1,0 +1,72 @@
+#pragma once
+
+#include "actors/actor_support.hpp"
+#include "actors/engine_context.hpp"
+#include "actors/tenant_supervisor.hpp"
+#include "core/restart_budget.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace postrider {
+
+struct tenant_child {
+  tenant_supervisor_actor actor;       ///< nothing while it waits to be restarted, or is quarantined
+  tenant_config_ptr config;            ///< as it was spawned with
+  restart_budget budget;
+  bool quarantined = false;
+  std::uint64_t routed = 0;            ///< messages that the supervisor counts too
+  wall_time since{};
+};
+
+/// Who asks for a tenant that has no supervisor yet: requests (by slug or id), due hints (by number).
+struct tenant_lookup {
+  std::deque<ingest_request_ptr> requests;        ///< at most engine_limits::waiting_requests_max
+  std::map<endpoint_no, wall_time> due;
+};
+
+/// Told by NODE's own turns: readiness asks whether the actors make progress.
+using heartbeat = std::atomic<std::int64_t>;      ///< steady clock, nanoseconds
+
+struct node_arguments {
+  engine_context* context = nullptr;
+  std::shared_ptr<heartbeat> beat;
+};
+
+struct node_state {
+  node_state() = default;
+  node_state(const node_state&) = delete;
+  node_state& operator=(const node_state&) = delete;
+
+  static inline const char* name = "node";
+
+  node_arguments given;
+  std::string path;
+  std::array<shard_ownership, shard_count> shards{};
+  std::unordered_map<tenant_no, tenant_child> tenants;
+  std::unordered_map<std::string, tenant_no> by_slug_or_id;     ///< of those in `tenants`
+  std::unordered_map<std::string, tenant_lookup> lookups;       ///< running look-ups, by the key asked for
+  std::unordered_map<std::string, mono_time> unknown_until;     ///< negative answers, `refresh_gap` each; at most 10,000
+  bool draining = false;
+  biography life;
+};
+
+using node_self = node_actor::stateful_pointer<node_state>;
+
+/// NODE: finds or wakes the tenant of what comes in, keeps its supervisors running, tells them which shards are owned.
+node_actor::behavior_type node(node_self self, node_arguments given);
+
+// The tree as a whole, and the end of it: node_inspection.cpp.
+caf::result<bool> drain_node(node_self self);
+actor_status describe_node(node_self self);
+caf::result<handed<actor_statuses>> describe_tree(node_self self);
+
+} // namespace postrider

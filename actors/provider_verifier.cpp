@@ -1,0 +1,201 @@
+#include "actors/provider_verifier.hpp"
+
+#include "core/header_block.hpp"
+#include "core/provider_verification.hpp"
+
+
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+using self_pointer = provider_verifier_actor::stateful_pointer<provider_verifier_state>;
+
+constexpr milliseconds store_deadline{5'000};
+
+void find_source(self_pointer self) {
+  auto& state = self->state;
+  state.source = nullptr;
+  if (!state.given.plan || !state.given.plan->config->enabled)
+    return;
+  for (const auto& each : state.given.plan->config->sources)
+    if (each.no == state.given.source && each.enabled)
+      state.source = &each;
+  state.route = std::make_shared<source_route>(provider_verifier_actor{self}, state.given.supervisor, state.given.plan);
+}
+
+// One delivery for each endpoint that matches now. A credit lets its first attempt ride on the accept's commit.
+void plan_deliveries(self_pointer self, accept_item& item) {
+  auto& state = self->state;
+  const auto& config = *state.given.plan->config;
+  const auto at = state.given.context->wall_now();
+  item.config_version = config.version;
+  item.shard = config.shard;
+  item.origin = state.route;
+  item.deliveries.clear();
+  for (std::uint32_t i = 0; i < config.endpoints.size(); ++i) {
+    const auto& endpoint = config.endpoints[i];
+    if (!matches(endpoint, item.what->source, item.what->type))
+      continue;
+    auto& planned = item.deliveries.emplace_back();
+    planned.id = {state.random.next_id(at)};
+    planned.endpoint = endpoint.no;
+    planned.seed = state.random.next_seed();
+    planned.plan_index = i;
+    if (endpoint.status != endpoint_status::active)
+      continue;
+    if (const auto under = state.given.plan->credits[i]->take()) {
+      planned.ride = true;
+      planned.under = *under;
+    }
+  }
+}
+
+void return_credits(const source_route& route, const accept_item& item) {
+  for (const auto& each : item.deliveries)
+    if (each.ride)
+      route.credits_of(each).give_back();
+}
+
+void hand_to_store(self_pointer self, accept_item_ptr item) {
+  auto& state = self->state;
+  plan_deliveries(self, *item);
+  ++item->plans;
+  if (state.given.context->database.accept(item))
+    return;
+  return_credits(*state.route, *item);
+  item->ticket.answer(ingest_result::overloaded);
+}
+
+void accept(self_pointer self, ingest_request& request, verification verified) {
+  auto& state = self->state;
+  auto what = std::make_shared<event>();
+  what->id = {state.random.next_id(state.given.context->wall_now())};
+  what->tenant = state.given.plan->config->no;
+  what->source = state.source->no;
+  what->source_name = state.source->name;
+  what->content_type = std::move(request.content_type);
+  what->headers = without_credentials(request.headers, {});
+  what->forward_headers = only_headers(request.headers, forwarded_headers(*state.source));
+  auto item = std::make_unique<accept_item>();
+  item->dedupe_key = dedupe_key_of(*state.source, verified, request.body, what->id);
+  what->type = std::move(verified.event_type);
+  what->provider_event_id = std::move(verified.provider_event_id);
+  what->body = std::move(request.body);
+  item->what = std::move(what);
+  item->ticket = std::move(request.ticket);
+  item->deadline = self->clock().now() + store_deadline;
+  ++state.accepted;
+  hand_to_store(self, std::move(item));
+}
+
+// A refusal may rest on an old configuration: ask, once for all that wait, and at most every `refresh_gap`.
+void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer, std::string_view code) {
+  auto& state = self->state;
+  const auto& limits = state.given.context->limits;
+  const bool fresh = self->clock().now() - state.confirmed_at < limits.refresh_gap;
+  if (fresh || !state.given.plan) {
+    ++(answer == ingest_result::rejected ? state.rejected : state.unknown);
+    return request->ticket.answer(answer, {}, code);
+  }
+  if (state.doubted.size() >= limits.waiting_requests_max)
+    return request->ticket.answer(ingest_result::overloaded);
+  state.doubted.push_back(std::move(request));
+  if (std::exchange(state.asked, true))
+    return;
+  self->send(state.given.supervisor, atom::refresh::value, state.given.plan->config->version);
+  self->delayed_send(self, limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+}
+
+void on_ingest(self_pointer self, ingest_request_ptr request) {
+  auto& state = self->state;
+  if (!state.source)
+    return doubt_or_refuse(self, std::move(request), ingest_result::unknown, {});
+  auto verified = verify_request(*state.source, request->headers, request->body, state.given.context->wall_now());
+  if (!verified.accepted())
+    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, to_string(verified.reason));
+  accept(self, *request, std::move(verified));
+}
+
+void on_plan(self_pointer self, routing_plan_ptr plan) {
+  auto& state = self->state;
+  state.given.plan = std::move(plan);
+  state.confirmed_at = self->clock().now();
+  state.asked = false;
+  ++state.timer_number; // nobody waits any more
+  find_source(self);
+  state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "configuration");
+  for (auto& request : std::exchange(state.doubted, {}))
+    on_ingest(self, std::move(request));
+  for (auto& item : std::exchange(state.refused, {})) {
+    if (!state.source)
+      item->ticket.answer(ingest_result::unknown);
+    else if (item->plans > state.given.context->limits.passive_restarts_max)
+      item->ticket.answer(ingest_result::unavailable);
+    else
+      hand_to_store(self, std::move(item));
+  }
+}
+
+void on_stale(self_pointer self, std::vector<accept_item_ptr> items) {
+  auto& state = self->state;
+  state.planned_again += items.size();
+  for (auto& item : items)
+    state.refused.push_back(std::move(item)); // bounded by what was admitted
+  self->send(state.given.supervisor, atom::changed::value);
+  self->delayed_send(self, state.given.context->limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+}
+
+// No configuration came: neither an acceptance nor a refusal is certain. Sending again is safe.
+void give_up_waiting(self_pointer self, std::uint64_t number) {
+  auto& state = self->state;
+  if (number != state.timer_number)
+    return;
+  state.asked = false;
+  state.doubted.clear(); // their tickets answer 503
+  state.refused.clear();
+}
+
+actor_status describe(self_pointer self) {
+  auto& state = self->state;
+  actor_status out;
+  state.life.describe(out);
+  out.path = state.given.path;
+  out.kind = "provider_verifier";
+  out.mailbox = self->mailbox().size();
+  out.restarts = state.given.restarts;
+  out.node = state.given.context->node_name;
+  out.epoch = state.given.epoch;
+  out.counters = {{"accepted", static_cast<std::int64_t>(state.accepted)},
+                  {"rejected", static_cast<std::int64_t>(state.rejected)},
+                  {"unknown", static_cast<std::int64_t>(state.unknown)},
+                  {"planned_again", static_cast<std::int64_t>(state.planned_again)},
+                  {"waiting", static_cast<std::int64_t>(state.doubted.size() + state.refused.size())}};
+  return out;
+}
+
+} // namespace
+
+provider_verifier_state::~provider_verifier_state() {
+  if (given.context)
+    given.context->counts.actors_verifiers.add(-1);
+}
+
+provider_verifier_actor::behavior_type provider_verifier(self_pointer self, provider_verifier_arguments given) {
+  auto& state = self->state;
+  log_and_end_on_exception(self, given.path);
+  state.given = std::move(given);
+  state.given.context->counts.actors_verifiers.add(1);
+  find_source(self);
+  state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "started");
+  return {
+    [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
+    [=](atom::plan, const routing_plan_ptr& plan) { on_plan(self, plan); },
+    [=](atom::stale, const handed<std::vector<accept_item_ptr>>& items) { on_stale(self, items.take()); },
+    [=](atom::tick, std::uint64_t number) { give_up_waiting(self, number); },
+    [=](atom::status) { return hand(describe(self)); },
+  };
+}
+
+} // namespace postrider

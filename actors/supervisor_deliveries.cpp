@@ -1,0 +1,233 @@
+#include "actors/tenant_supervisor.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace postrider {
+
+namespace {
+
+constexpr milliseconds closing_retry{1'000};
+
+std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoint) {
+  const auto& all = plan.config->endpoints;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].no == endpoint)
+      return i;
+  return std::nullopt;
+}
+
+// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3).
+void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
+  auto& state = self->state;
+  if (!state.closing_deleted.insert(endpoint).second)
+    return;
+  state.given.context->database.close_deleted(
+    state.given.config->no, endpoint, state.given.config->shard, state.given.ownership.under,
+    [me = tenant_supervisor_actor{self}, endpoint](bool done) {
+      caf::anon_send(me, atom::closed::value, endpoint, done);
+    });
+}
+
+void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child, std::size_t plan_index) {
+  auto& state = self->state;
+  child.mailbox = std::make_shared<delivery_mailbox>();
+  child.routed = 0;
+  child.phase = child_phase::running;
+  child.since = state.given.context->wall_now();
+  delivery_arguments arguments;
+  arguments.context = state.given.context;
+  arguments.supervisor = tenant_supervisor_actor{self};
+  arguments.mailbox = child.mailbox;
+  arguments.plan = state.plan;
+  arguments.plan_index = plan_index;
+  arguments.ownership = state.given.ownership;
+  arguments.restarts = child.budget.total;
+  arguments.path = state.given.path + "/deliveries/" + to_string(state.plan->config->endpoints[plan_index].id);
+  child.actor = self->spawn<caf::linked + caf::monitored>(delivery, std::move(arguments));
+  if (!child.waiting.empty() || child.due) {
+    committed_batch part;
+    part.rides = std::exchange(child.waiting, {});
+    if (std::exchange(child.due, false))
+      part.pending.push_back(endpoint);
+    ++child.routed;
+    self->send(child.actor, atom::committed::value, hand(std::move(part)));
+  }
+}
+
+// Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`; then the next
+// incarnation starts. While the database is away this is tried again, for ever.
+void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child) {
+  auto& state = self->state;
+  child.phase = child_phase::closing;
+  const auto under = state.given.ownership.under;
+  auto close = [context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard, endpoint, under,
+                me = tenant_supervisor_actor{self}](std::vector<attempt_result>) {
+    context->database.close_interrupted(tenant, endpoint, shard, under, {}, [me, endpoint](std::optional<std::size_t> closed) {
+      caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
+    });
+  };
+  if (child.mailbox)
+    state.given.context->requests.abort(child.mailbox.get(), std::move(close));
+  else
+    close({});
+}
+
+// The endpoint's record, with a DELIVERY that runs or is on its way; nothing when it is not ours to run.
+delivery_child* wake(tenant_supervisor_self self, endpoint_no endpoint) {
+  auto& state = self->state;
+  if (const auto it = state.deliveries.find(endpoint); it != state.deliveries.end())
+    return &it->second;
+  if (state.given.ownership.under == 0 || state.draining)
+    return nullptr; // the owner hears of it by its own poll; a restart finds it
+  const auto index = index_of(*state.plan, endpoint);
+  if (!index) {
+    close_deleted(self, endpoint);
+    return nullptr;
+  }
+  auto& child = state.deliveries[endpoint];
+  if (state.given.after_crash)
+    close_rows(self, endpoint, child);
+  else
+    spawn_delivery(self, endpoint, child, *index);
+  return &child;
+}
+
+} // namespace
+
+std::string_view to_string(child_phase phase) noexcept {
+  switch (phase) {
+    case child_phase::running: return "running";
+    case child_phase::waiting: return "restarting";
+    case child_phase::closing: return "restarting";
+    case child_phase::quarantined: return "quarantined";
+  }
+  return "unknown";
+}
+
+void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, committed_batch part) {
+  auto* child = wake(self, endpoint);
+  if (!child)
+    return;
+  if (child->phase == child_phase::running) {
+    ++child->routed;
+    self->send(child->actor, atom::committed::value, hand(std::move(part)));
+    return;
+  }
+  child->due = child->due || !part.pending.empty();
+  for (auto& ride : part.rides)
+    if (child->waiting.size() < tenant_supervisor_state::rides_waiting_max)
+      child->waiting.push_back(std::move(ride));
+}
+
+void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at) {
+  auto* child = wake(self, endpoint);
+  if (!child)
+    return;
+  if (child->phase == child_phase::running) {
+    ++child->routed;
+    self->send(child->actor, atom::due::value, to_unix_us(at));
+  } else {
+    child->due = true;
+  }
+}
+
+void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen) {
+  auto& state = self->state;
+  const auto it = state.deliveries.find(endpoint);
+  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen)
+    return; // what it has not seen will reach it
+  self->demonitor(it->second.actor->address());
+  self->unlink_from(it->second.actor->address());
+  self->send_exit(it->second.actor, caf::exit_reason::user_shutdown);
+  state.deliveries.erase(it);
+  state.given.context->counts.actors_passivated.add();
+}
+
+bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
+  auto& state = self->state;
+  const auto it = std::find_if(state.deliveries.begin(), state.deliveries.end(), [&](const auto& each) {
+    return each.second.phase == child_phase::running && each.second.actor->address() == who;
+  });
+  if (it == state.deliveries.end())
+    return false;
+  auto& [endpoint, child] = *it;
+  child.actor = nullptr;
+  child.since = state.given.context->wall_now();
+  if (const auto found = state.credits.find(endpoint); found != state.credits.end())
+    found->second->close();
+  if (!crashed) {
+    state.deliveries.erase(it);
+    return true;
+  }
+  state.given.context->counts.actor_crashes.add();
+  const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
+  child.budget = step.next;
+  if (!step.restart_after) {
+    child.phase = child_phase::quarantined;
+    state.given.context->counts.actor_quarantines.add();
+    log_event(spdlog::level::err, "delivery actor quarantined", {{"actor", state.given.path}, {"endpoint", endpoint}});
+    return true;
+  }
+  child.phase = child_phase::waiting;
+  self->delayed_send(self, *step.restart_after, atom::restart::value, endpoint);
+  return true;
+}
+
+void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
+  auto& state = self->state;
+  const auto it = state.deliveries.find(endpoint);
+  if (it == state.deliveries.end() || it->second.phase != child_phase::waiting)
+    return;
+  close_rows(self, endpoint, it->second);
+}
+
+void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done) {
+  auto& state = self->state;
+  state.closing_deleted.erase(endpoint);
+  const auto it = state.deliveries.find(endpoint);
+  if (it == state.deliveries.end() || it->second.phase != child_phase::closing)
+    return;
+  const auto index = index_of(*state.plan, endpoint);
+  if (!index) {
+    state.deliveries.erase(it);
+    return close_deleted(self, endpoint);
+  }
+  if (!done) {
+    it->second.phase = child_phase::waiting;
+    self->delayed_send(self, closing_retry, atom::restart::value, endpoint);
+    return;
+  }
+  state.given.context->counts.actor_restarts.add();
+  it->second.due = true; // what was closed is due at once
+  spawn_delivery(self, endpoint, it->second, *index);
+}
+
+void reconfigure_deliveries(tenant_supervisor_self self) {
+  auto& state = self->state;
+  for (auto it = state.deliveries.begin(); it != state.deliveries.end();) {
+    auto& [endpoint, child] = *it;
+    if (!index_of(*state.plan, endpoint)) {
+      if (child.phase == child_phase::running) {
+        self->demonitor(child.actor->address());
+        self->unlink_from(child.actor->address());
+        self->send_exit(child.actor, caf::exit_reason::user_shutdown);
+      }
+      const auto gone = endpoint;
+      it = state.deliveries.erase(it);
+      close_deleted(self, gone);
+      continue;
+    }
+    if (child.phase == child_phase::running)
+      self->send(child.actor, atom::plan::value, state.plan);
+    else if (child.phase == child_phase::quarantined) {
+      child.budget = {};
+      child.phase = child_phase::waiting;
+      self->send(self, atom::restart::value, endpoint);
+    }
+    ++it;
+  }
+}
+
+} // namespace postrider

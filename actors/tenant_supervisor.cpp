@@ -1,0 +1,323 @@
+#include "actors/tenant_supervisor.hpp"
+
+#include <caf/result.hpp>
+#include <caf/send.hpp>
+
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+using self_pointer = tenant_supervisor_self;
+
+constexpr milliseconds reload_retry{500};
+constexpr milliseconds child_answer_max{1'500};
+constexpr std::uint64_t idle_tick = 0;
+constexpr std::uint64_t reload_tick = 1;
+
+routing_plan_ptr make_plan(self_pointer self, tenant_config_ptr config) {
+  auto& state = self->state;
+  auto plan = std::make_shared<routing_plan>();
+  plan->credits.reserve(config->endpoints.size());
+  for (const auto& endpoint : config->endpoints) {
+    auto& credits = state.credits[endpoint.no];
+    if (!credits)
+      credits = std::make_shared<send_credits>();
+    plan->credits.push_back(credits);
+  }
+  plan->config = std::move(config);
+  return plan;
+}
+
+void load(self_pointer self) {
+  auto& state = self->state;
+  if (std::exchange(state.loading, true)) {
+    state.load_again = true; // what is on its way may be too old
+    return;
+  }
+  state.given.context->database.load_tenant({.slug_or_id = {}, .no = state.given.config->no},
+                                            [me = tenant_supervisor_actor{self}](result<tenant_config_ptr> loaded) {
+                                              caf::anon_send(me, atom::loaded::value, hand(std::move(loaded)));
+                                            });
+}
+
+// A request for a source without a known VERIFIER: from NODE, or from LISTENER's miss.
+void on_ingest(self_pointer self, ingest_request_ptr request) {
+  auto& state = self->state;
+  ++state.routed;
+  state.active_at = self->clock().now();
+  if (const auto* verifier = verifier_for(self, request->source)) {
+    self->send(*verifier, atom::ingest::value, std::move(request));
+    return;
+  }
+  if (state.waiting.size() >= state.given.context->limits.waiting_requests_max)
+    return request->ticket.answer(ingest_result::overloaded);
+  const bool fresh = state.active_at - state.loaded_at < state.given.context->limits.refresh_gap;
+  if (fresh && !state.loading)
+    return request->ticket.answer(ingest_result::unknown);
+  state.waiting.push_back(std::move(request));
+  if (!state.loading)
+    load(self);
+}
+
+void answer_waiting(self_pointer self, bool confirmed) {
+  auto& state = self->state;
+  for (auto& request : std::exchange(state.waiting, {})) {
+    if (const auto* verifier = verifier_for(self, request->source))
+      self->send(*verifier, atom::ingest::value, std::move(request));
+    else
+      request->ticket.answer(confirmed ? ingest_result::unknown : ingest_result::unavailable);
+  }
+}
+
+// The tenant is deleted: its VERIFIERs refuse, its DELIVERYs end; NODE forgets it.
+void tenant_is_gone(self_pointer self) {
+  auto& state = self->state;
+  auto gone = std::make_shared<tenant_config>(*state.given.config);
+  gone->enabled = false;
+  gone->sources.clear();
+  gone->endpoints.clear();
+  state.plan = make_plan(self, gone);
+  reconfigure_verifiers(self);
+  reconfigure_deliveries(self);
+  answer_waiting(self, true);
+  self->send(state.given.parent, atom::passivate::value, state.given.config->no, state.routed);
+}
+
+void on_loaded(self_pointer self, result<tenant_config_ptr> loaded) {
+  auto& state = self->state;
+  state.loading = false;
+  const bool gone = !loaded && loaded.error().status == 404;
+  if (!loaded && !gone) {
+    answer_waiting(self, false);
+    state.askers.clear(); // their requests time out: 503
+    self->delayed_send(self, reload_retry, atom::tick::value, reload_tick);
+    return;
+  }
+  state.loaded_at = self->clock().now();
+  if (gone)
+    return tenant_is_gone(self);
+  const bool newer = (*loaded)->version > state.plan->config->version;
+  if (newer) {
+    state.given.config = *loaded;
+    state.plan = make_plan(self, std::move(*loaded));
+    reconfigure_verifiers(self);
+    reconfigure_deliveries(self);
+  }
+  for (const auto& each : std::exchange(state.askers, {}))
+    self->send(each, atom::plan::value, state.plan);
+  answer_waiting(self, true);
+  if (std::exchange(state.load_again, false))
+    load(self);
+}
+
+void on_refresh(self_pointer self, std::int64_t version) {
+  auto& state = self->state;
+  auto asker = caf::actor_cast<provider_verifier_actor>(self->current_sender());
+  const auto age = self->clock().now() - state.loaded_at;
+  if (version < state.plan->config->version || (age < state.given.context->limits.refresh_gap && !state.loading)) {
+    self->send(asker, atom::plan::value, state.plan);
+    return;
+  }
+  state.askers.push_back(std::move(asker));
+  if (!state.loading)
+    load(self);
+}
+
+// A VERIFIER's plan was refused by the database, or the poll saw a change.
+void on_changed(self_pointer self) {
+  auto& state = self->state;
+  if (const auto sender = self->current_sender()) {
+    for (const auto& [source, child] : state.verifiers)
+      if (child.phase == child_phase::running && child.actor->address() == sender->address())
+        state.askers.push_back(child.actor);
+  }
+  load(self);
+}
+
+void on_committed(self_pointer self, committed_batch batch) {
+  auto& state = self->state;
+  ++state.routed;
+  state.active_at = self->clock().now();
+  std::map<endpoint_no, committed_batch> parts;
+  for (auto& ride : batch.rides)
+    parts[ride.endpoint].rides.push_back(std::move(ride));
+  for (const auto endpoint : batch.pending)
+    parts[endpoint].pending.assign(1, endpoint);
+  for (auto& [endpoint, part] : parts)
+    route_to_delivery(self, endpoint, std::move(part));
+}
+
+void on_leases(self_pointer self, shard_ownership ownership) {
+  auto& state = self->state;
+  state.given.ownership = ownership;
+  state.life.enter(state.given.context->wall_now(), ownership.under != 0 ? "owner" : "not_owner", "leases");
+  for (auto& [endpoint, child] : state.deliveries)
+    if (child.phase == child_phase::running)
+      self->send(child.actor, atom::leases::value, ownership.epoch, ownership.under);
+}
+
+void on_tick(self_pointer self, std::uint64_t what) {
+  auto& state = self->state;
+  if (what == reload_tick)
+    return load(self);
+  const auto& limits = state.given.context->limits;
+  self->delayed_send(self, limits.tenant_idle, atom::tick::value, idle_tick);
+  if (state.deliveries.empty() && self->clock().now() - state.active_at >= limits.tenant_idle)
+    self->send(state.given.parent, atom::passivate::value, state.given.config->no, state.routed);
+}
+
+void on_down(self_pointer self, const caf::down_msg& down) {
+  const bool crashed = down.reason && down.reason != caf::exit_reason::normal && down.reason != caf::exit_reason::user_shutdown;
+  if (!delivery_went_down(self, down.source, crashed))
+    verifier_went_down(self, down.source, crashed);
+}
+
+// Links end the children with their supervisor. The other way round a child's end is told by its monitor, and ends nobody else.
+void on_exit(self_pointer self, const caf::exit_msg& message) {
+  auto& state = self->state;
+  if (message.source == state.given.parent->address() || message.reason == caf::exit_reason::user_shutdown
+      || message.reason == caf::exit_reason::kill) {
+    const bool child = std::any_of(state.deliveries.begin(), state.deliveries.end(),
+                                   [&](const auto& each) {
+                                     return each.second.actor && each.second.actor->address() == message.source;
+                                   })
+                       || std::any_of(state.verifiers.begin(), state.verifiers.end(), [&](const auto& each) {
+                            return each.second.actor && each.second.actor->address() == message.source;
+                          });
+    if (!child)
+      self->quit(message.reason);
+  }
+}
+
+caf::result<bool> on_drain(self_pointer self) {
+  auto& state = self->state;
+  state.draining = true;
+  state.life.enter(state.given.context->wall_now(), "draining", "shutdown");
+  auto promise = self->make_response_promise<bool>();
+  auto left = std::make_shared<countdown>([promise]() mutable { promise.deliver(true); });
+  for (auto& [endpoint, child] : state.deliveries) {
+    if (child.phase != child_phase::running)
+      continue;
+    left->expect();
+    self->request(child.actor, caf::infinite, atom::drain::value) // the engine's drain has the deadline
+      .then([left](bool) { left->done(); }, [left](const caf::error&) { left->done(); });
+  }
+  left->done();
+  return promise;
+}
+
+actor_status describe(self_pointer self) {
+  auto& state = self->state;
+  actor_status out;
+  state.life.describe(out);
+  out.path = state.given.path;
+  out.kind = "tenant_supervisor";
+  out.mailbox = self->mailbox().size();
+  out.restarts = state.given.restarts;
+  out.children = static_cast<std::uint32_t>(state.verifiers.size() + state.deliveries.size());
+  out.node = state.given.context->node_name;
+  out.epoch = state.given.ownership.epoch;
+  out.counters = {{"config_version", state.plan->config->version},
+                  {"requests_waiting", static_cast<std::int64_t>(state.waiting.size())}};
+  return out;
+}
+
+actor_status describe_absent(self_pointer self, std::string path, std::string kind, child_phase phase, wall_time since,
+                             std::uint32_t restarts) {
+  actor_status out;
+  out.path = std::move(path);
+  out.kind = std::move(kind);
+  out.state = to_string(phase);
+  out.since = since;
+  out.restarts = restarts;
+  out.node = self->state.given.context->node_name;
+  out.epoch = self->state.given.ownership.epoch;
+  return out;
+}
+
+// Asks every running child; those between two incarnations are described here.
+caf::result<handed<actor_statuses>> on_tree(self_pointer self) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<handed<actor_statuses>>();
+  auto all = std::make_shared<actor_statuses>();
+  all->push_back(describe(self));
+  auto left = std::make_shared<countdown>([all, promise]() mutable { promise.deliver(hand(std::move(*all))); });
+  const auto ask = [&](const auto& actor) {
+    left->expect();
+    self->request(actor, child_answer_max, atom::status::value)
+      .then(
+        [all, left](const handed<actor_status>& status) {
+          all->push_back(status.take());
+          left->done();
+        },
+        [left](const caf::error&) { left->done(); });
+  };
+  for (const auto& [source, child] : state.verifiers) {
+    if (child.phase == child_phase::running)
+      ask(child.actor);
+    else
+      all->push_back(describe_absent(self, state.given.path + "/sources/" + source, "provider_verifier", child.phase, child.since,
+                                     child.budget.total));
+  }
+  for (const auto& [endpoint, child] : state.deliveries) {
+    if (child.phase == child_phase::running) {
+      ask(child.actor);
+      continue;
+    }
+    for (const auto& each : state.plan->config->endpoints)
+      if (each.no == endpoint)
+        all->push_back(describe_absent(self, state.given.path + "/deliveries/" + to_string(each.id), "delivery", child.phase,
+                                       child.since, child.budget.total));
+  }
+  left->done();
+  return promise;
+}
+
+} // namespace
+
+tenant_supervisor_state::~tenant_supervisor_state() {
+  if (!given.context)
+    return;
+  for (const auto& [source, child] : verifiers)
+    given.context->verifiers.withdraw(given.config->slug, source);
+  for (const auto& [endpoint, each] : credits)
+    each->close();
+  given.context->counts.actors_tenants.add(-1);
+}
+
+tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tenant_supervisor_arguments given) {
+  auto& state = self->state;
+  log_and_end_on_exception(self, given.path);
+  state.given = std::move(given);
+  state.given.context->counts.actors_tenants.add(1);
+  state.plan = make_plan(self, state.given.config);
+  state.active_at = state.loaded_at = self->clock().now();
+  state.life.enter(state.given.context->wall_now(), state.given.ownership.under != 0 ? "owner" : "not_owner", "started");
+  self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
+  self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
+  self->delayed_send(self, state.given.context->limits.tenant_idle, atom::tick::value, idle_tick);
+  return {
+    [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
+    [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },
+    [=](atom::due, endpoint_no endpoint, std::int64_t at_us) {
+      ++self->state.routed;
+      route_due(self, endpoint, from_unix_us(at_us));
+    },
+    [=](atom::changed) { on_changed(self); },
+    [=](atom::refresh, std::int64_t version) { on_refresh(self, version); },
+    [=](atom::loaded, const handed<result<tenant_config_ptr>>& loaded) { on_loaded(self, loaded.take()); },
+    [=](atom::leases, std::int64_t epoch, std::int64_t under) { on_leases(self, {epoch, under}); },
+    [=](atom::passivate, endpoint_no endpoint, std::uint64_t seen) { let_delivery_go(self, endpoint, seen); },
+    [=](atom::closed, endpoint_no endpoint, bool done) { delivery_rows_closed(self, endpoint, done); },
+    [=](atom::restart, endpoint_no endpoint) { restart_delivery(self, endpoint); },
+    [=](atom::restart, const std::string& source) { restart_verifier(self, source); },
+    [=](atom::tick, std::uint64_t what) { on_tick(self, what); },
+    [=](atom::drain) { return on_drain(self); },
+    [=](atom::status) { return hand(describe(self)); },
+    [=](atom::tree) { return on_tree(self); },
+  };
+}
+
+} // namespace postrider

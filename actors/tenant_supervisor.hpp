@@ -1,0 +1,106 @@
+#pragma once
+
+#include "actors/actor_support.hpp"
+#include "actors/delivery.hpp"
+#include "actors/engine_context.hpp"
+#include "actors/provider_verifier.hpp"
+#include "core/restart_budget.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace postrider {
+
+struct tenant_supervisor_arguments {
+  engine_context* context = nullptr;
+  node_actor parent;
+  tenant_config_ptr config;
+  shard_ownership ownership;
+  std::uint32_t restarts = 0;
+  bool after_crash = false;            ///< its predecessor crashed: rows in flight are closed before a DELIVERY starts
+  std::string path;
+};
+
+/// A child is in exactly one of these; `absent` children have no record.
+///
+///     running ──crash──► waiting (backoff) ──► closing (its attempts aborted, its rows closed) ──► running
+///        │                  └─ budget used up ──► quarantined ──new configuration──► waiting
+///        └─ passivated: record dropped
+enum class child_phase : std::uint8_t { running, waiting, closing, quarantined };
+std::string_view to_string(child_phase phase) noexcept;
+
+struct verifier_child {
+  provider_verifier_actor actor;
+  child_phase phase = child_phase::running;
+  restart_budget budget;
+  wall_time since{};
+};
+
+struct delivery_child {
+  delivery_actor actor;
+  std::shared_ptr<delivery_mailbox> mailbox;  ///< kept until the next incarnation: its address tags attempts
+  child_phase phase = child_phase::closing;
+  restart_budget budget;
+  std::uint64_t routed = 0;                   ///< messages sent to this incarnation
+  std::vector<committed_batch::ride> waiting; ///< committed while it is being restarted; at most `rides_waiting_max`
+  bool due = false;                           ///< something was due meanwhile
+  wall_time since{};
+};
+
+struct tenant_supervisor_state {
+  static constexpr std::size_t rides_waiting_max = 4'096; ///< beyond: the sweep finds them
+
+  tenant_supervisor_state() = default;
+  ~tenant_supervisor_state();
+  tenant_supervisor_state(const tenant_supervisor_state&) = delete;
+  tenant_supervisor_state& operator=(const tenant_supervisor_state&) = delete;
+
+  static inline const char* name = "tenant_supervisor";
+
+  tenant_supervisor_arguments given;
+  routing_plan_ptr plan;
+  std::unordered_map<endpoint_no, std::shared_ptr<send_credits>> credits; ///< outlive configurations and incarnations
+  std::map<std::string, verifier_child> verifiers;                        ///< by source name
+  std::map<endpoint_no, delivery_child> deliveries;
+  std::set<endpoint_no> closing_deleted;                                  ///< deleted endpoints whose rows are being closed
+  bool loading = false, load_again = false;
+  mono_time loaded_at{};                                                  ///< when the plan was last confirmed
+  std::vector<provider_verifier_actor> askers;                            ///< VERIFIERs that wait for the load
+  std::deque<ingest_request_ptr> waiting;                                 ///< requests for a source that the plan does not know
+  std::uint64_t routed = 0;                                               ///< messages from NODE and STORE so far
+  mono_time active_at{};
+  bool draining = false;
+  biography life;
+};
+
+using tenant_supervisor_self = tenant_supervisor_actor::stateful_pointer<tenant_supervisor_state>;
+
+tenant_supervisor_actor::behavior_type tenant_supervisor(tenant_supervisor_self self, tenant_supervisor_arguments given);
+
+// DELIVERY children: supervisor_deliveries.cpp.
+/// Hands committed rides and the news that something is due to the endpoint's DELIVERY, waking it if need be.
+void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, committed_batch part);
+void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at);
+void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen);
+/// True when the child was one of them.
+bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
+void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint);
+void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done);
+/// After a new configuration: tells the running ones, ends those whose endpoint is gone, wakes the quarantined.
+void reconfigure_deliveries(tenant_supervisor_self self);
+
+// VERIFIER children: supervisor_verifiers.cpp.
+/// Finds or spawns the source's VERIFIER; nothing when the plan has no such enabled source, or it is being restarted.
+const provider_verifier_actor* verifier_for(tenant_supervisor_self self, std::string_view name_or_id);
+bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
+void restart_verifier(tenant_supervisor_self self, const std::string& source);
+void reconfigure_verifiers(tenant_supervisor_self self);
+
+} // namespace postrider

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace postrider {
+
+/// A block of HTTP headers as received, `name: value\r\n` each (strict RFC 9112: the guard has refused anything else).
+
+/// The value of the first header of that name (case-insensitive), trimmed of spaces and tabs.
+struct header_value {
+  bool found = false;
+  std::string_view value{};
+};
+header_value find_header(std::string_view block, std::string_view name) noexcept;
+
+/// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's own tokens).
+std::string without_credentials(std::string_view block, std::span<const std::string_view> also);
+
+/// The lines of the named headers, for forwarding: in the order of the block, as received.
+std::string only_headers(std::string_view block, std::span<const std::string_view> names);
+
+} // namespace postrider

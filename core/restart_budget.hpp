@@ -1,0 +1,32 @@
+#pragma once
+
+#include "core/time.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+namespace postrider {
+
+/// When a supervisor restarts a crashed child: backoff grows with crashes close together; more than `crashes_max` of them within
+/// `window` quarantines the child (an operator's `reset`, or a change of its configuration, ends that).
+struct restart_policy {
+  std::uint32_t crashes_max = 5;
+  milliseconds window{60'000};
+  milliseconds delay_first{100};
+  milliseconds delay_max{10'000};
+};
+
+struct restart_budget {
+  std::deque<mono_time> crashes;       ///< within the window, oldest first; at most crashes_max + 1
+  std::uint32_t total = 0;
+};
+
+struct restart_step {
+  restart_budget next;
+  std::optional<milliseconds> restart_after{}; ///< nothing: quarantined
+};
+
+restart_step on_crash(restart_budget budget, mono_time now, const restart_policy& policy);
+
+} // namespace postrider

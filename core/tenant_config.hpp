@@ -1,0 +1,78 @@
+#pragma once
+
+#include "core/backoff.hpp"
+#include "core/circuit_breaker.hpp"
+#include "core/ids.hpp"
+#include "core/shard.hpp"
+#include "core/time.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace postrider {
+
+/// A shared secret in clear, as the engine needs it. Lives in memory only; never logged.
+struct secret {
+  std::string text;                          ///< as given (`whsec_…` for the standard profile)
+  std::optional<wall_time> expires_at{};     ///< rotated out, still valid until then
+};
+
+enum class dedupe_mode : std::uint8_t { id = 0, body_hash = 1, off = 2 };
+enum class unverified_mode : std::uint8_t { reject = 0, quarantine = 1 };
+
+/// One provider of one tenant.
+struct source_config {
+  source_no no = 0;
+  source_id id;
+  std::string name;
+  std::string provider;
+  std::string scheme;
+  bool enabled = true;
+  unverified_mode on_unverified = unverified_mode::reject;
+  dedupe_mode dedupe = dedupe_mode::id;
+  std::vector<secret> secrets;               ///< newest first
+};
+
+/// Stored as numbers: never renumber. `paused`: live deliveries wait; `disabled`: matches nothing, live deliveries wait.
+enum class endpoint_status : std::uint8_t { active = 0, paused = 1, disabled = 2 };
+
+/// One URL that receives a tenant's events.
+struct endpoint_config {
+  endpoint_no no = 0;
+  endpoint_id id;
+  std::string url;
+  std::vector<std::string> event_types;      ///< patterns; empty: all
+  std::vector<source_no> sources;            ///< empty: all, published events included
+  std::vector<std::pair<std::string, std::string>> headers; ///< custom, in order
+  std::uint32_t max_in_flight = 32;          ///< 1 to 1000
+  milliseconds timeout{15'000};              ///< total, 100 to 60000
+  endpoint_status status = endpoint_status::active;
+  std::vector<secret> secrets;               ///< newest first: each signs
+  retry_policy retry = default_retry_policy();
+  breaker_policy breaker{};
+};
+
+/// All that the engine needs to know of a tenant, of one version. Immutable once shared.
+struct tenant_config {
+  tenant_no no = 0;
+  tenant_id id;
+  std::string slug;
+  shard_no shard = 0;
+  std::int64_t version = 0;                  ///< `tenant.config_version`; grows with every change of the tenant, its sources, endpoints
+  bool enabled = true;
+  std::vector<source_config> sources;
+  std::vector<endpoint_config> endpoints;    ///< deleted ones are left out
+};
+using tenant_config_ptr = std::shared_ptr<const tenant_config>;
+
+/// Segments between dots; `*` is one segment, `**` any number of them, none included.
+bool matches_event_type(std::string_view pattern, std::string_view type) noexcept;
+
+/// Whether an accepted event of that source and type gets a delivery to the endpoint (status, types, sources).
+bool matches(const endpoint_config& endpoint, source_no source, std::string_view type) noexcept;
+
+} // namespace postrider

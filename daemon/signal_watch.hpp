@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace postrider {
+
+/// SIGTERM and SIGINT, taken by a thread of its own. The first asks for the end; the second ends the process at once
+/// with status 1, after `last_act`. SIGPIPE is ignored. To be made before any other thread, so that all of them inherit
+/// the mask.
+class signal_watch {
+public:
+  signal_watch();
+  signal_watch(const signal_watch&) = delete;
+  signal_watch& operator=(const signal_watch&) = delete;
+  ~signal_watch();
+
+  [[nodiscard]] bool requested() const noexcept { return requested_.load(); }
+  /// Waits until the first signal.
+  void wait();
+  /// Asks for the end from inside, as a signal would.
+  void request();
+  /// What a second signal does before the process ends: at most a few system calls. Empty: nothing.
+  void set_last_act(std::function<void()> last_act);
+
+private:
+  void run();
+
+  std::atomic<bool> requested_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> last_act_;
+  std::thread thread_;
+};
+
+} // namespace postrider

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/event.hpp"
+#include "core/tenant_config.hpp"
+#include "core/time.hpp"
+#include "net/target_url.hpp"
+#include "net/tls_client.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postrider {
+
+/// What SENDER works out once for each version of an endpoint's configuration: the URL taken apart, the secrets
+/// decoded, the constant lines of the request. Belongs to one io thread.
+struct prepared_endpoint {
+  std::weak_ptr<const endpoint_config> source;
+  target_url target;
+  std::string problem;           ///< why nothing can be sent there (a mistake before us); empty: all is well
+  std::vector<std::string> keys; ///< decoded, newest first
+  std::vector<std::optional<wall_time>> key_expiry; ///< as many
+  bool keys_expire = false;                         ///< any of them
+  std::string first_lines;                          ///< request line, host, user-agent
+  std::string last_lines;                           ///< the endpoint's own headers and the empty line
+  std::uint32_t max_in_flight = 1;
+  tls_session_slot session; ///< the TLS session to resume
+
+  /// Whether this was made from that very object.
+  [[nodiscard]] bool is_of(const std::shared_ptr<const endpoint_config>& config) const noexcept {
+    return !source.owner_before(config) && !config.owner_before(source) && identity == config.get();
+  }
+  const endpoint_config* identity = nullptr; ///< compared, never followed
+};
+
+std::shared_ptr<prepared_endpoint> prepare_endpoint(const std::shared_ptr<const endpoint_config>& config,
+                                                    bool https_only);
+
+/// The whole head of the request for one attempt into `out`, which is emptied first (api.md, "What an endpoint
+/// receives"), signed for `now` by every secret that has not run out. Control characters in a value become spaces, so
+/// that no value can end its line.
+void compose_request_head(const prepared_endpoint& endpoint, const event& what, std::uint32_t number, wall_time now,
+                          std::string& out);
+
+} // namespace postrider

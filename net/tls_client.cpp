@@ -1,0 +1,97 @@
+#include "net/tls_client.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <string_view>
+
+namespace postrider {
+
+void free_ssl::operator()(SSL* ssl) const noexcept {
+  SSL_free(ssl);
+}
+void free_ssl::operator()(SSL_CTX* context) const noexcept {
+  SSL_CTX_free(context);
+}
+void free_ssl::operator()(SSL_SESSION* session) const noexcept {
+  SSL_SESSION_free(session);
+}
+
+namespace {
+
+/// Where an SSL object keeps the slot for its sessions.
+int slot_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* const slot = static_cast<tls_session_slot*>(SSL_get_ex_data(ssl, slot_index()));
+  if (slot == nullptr || SSL_SESSION_is_resumable(session) == 0)
+    return 0; // OpenSSL keeps it
+  slot->keep(std::unique_ptr<SSL_SESSION, free_ssl>{session});
+  return 1; // the reference is ours now
+}
+
+std::string last_error(std::string_view what) {
+  std::array<char, 256> text{};
+  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
+  ERR_clear_error();
+  return std::string{what} + ": " + text.data();
+}
+
+} // namespace
+
+std::shared_ptr<const tls_client> tls_client::make(const std::string& extra_ca_file, std::string& error) {
+  ERR_clear_error();
+  std::unique_ptr<SSL_CTX, free_ssl> context{SSL_CTX_new(TLS_client_method())};
+  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
+    error = last_error("TLS is not available");
+    return nullptr;
+  }
+  // A system without authorities is no error here: each attempt says `tls_certificate` then.
+  SSL_CTX_set_default_verify_paths(context.get());
+  ERR_clear_error();
+  if (!extra_ca_file.empty() && SSL_CTX_load_verify_file(context.get(), extra_ca_file.c_str()) != 1) {
+    error = last_error("cannot read the certificates of " + extra_ca_file);
+    return nullptr;
+  }
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // Buffers go back while a connection is idle: thousands of them are.
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  static constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_CTX_set_alpn_protos(context.get(), http_1_1.data(), http_1_1.size());
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context.get(), keep_session);
+  slot_index();
+  return std::shared_ptr<const tls_client>{new tls_client{std::move(context)}};
+}
+
+std::unique_ptr<SSL, free_ssl> tls_client::connection_to(const target_url& target, tls_session_slot& slot) const {
+  ERR_clear_error();
+  std::unique_ptr<SSL, free_ssl> ssl{SSL_new(context_.get())};
+  if (!ssl)
+    return nullptr;
+  if (target.literal) {
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), target.host.c_str()) != 1)
+      return nullptr;
+  } else {
+    std::string name = target.host;
+    if (name.ends_with('.')) // the root's dot is DNS's, not the certificate's
+      name.pop_back();
+    SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (SSL_set1_host(ssl.get(), name.c_str()) != 1 || SSL_set_tlsext_host_name(ssl.get(), name.c_str()) != 1)
+      return nullptr;
+  }
+  SSL_set_ex_data(ssl.get(), slot_index(), &slot);
+  if (slot.session() != nullptr)
+    SSL_set_session(ssl.get(), slot.session());
+  SSL_set_connect_state(ssl.get());
+  return ssl;
+}
+
+} // namespace postrider

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// What the accept writers run. Arrays are parallel; `u` is the batch, sorted by key.
+namespace postrider {
+
+/// What follows the dedupe keys; `d` are the ids of the events whose key is new.
+inline constexpr std::string_view accept_tail = R"sql(), e as (
+  insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
+  select u.* from unnest($2::uuid[], $3::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
+                         $11::bytea[]) u (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
+  where (u.id in (select event_id from d)) is true
+), x as (
+  insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
+                        shard, state, reason, last_reason, last_status)
+  select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
+         case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
+         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0
+  from (select v.*, ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
+        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[])
+             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence)
+        where (v.event_id in (select event_id from d)) is true
+        offset 0) u
+  returning tenant_no, state
+), c as (
+  insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
+  select tenant_no, count(*), count(*) filter (where state = 0), count(*) filter (where state = 1), 0, 0, 0, 0 from x group by tenant_no
+)
+select (select count(*) from d), (select count(*) from x where state = 1)
+)sql";
+
+/// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then the events whose
+/// key is new, their deliveries, and the counters.
+///
+/// A row is left out, and only then, when its key is taken, today or within the window, or when its plan's config version is not the
+/// tenant's any more. A delivery rides (`in_flight`, attempt 1, no due time) if it brings a fence and shard_lease still shows that
+/// fence, unexpired; otherwise it is pending and due at once.
+///
+/// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch (plans are pinned).
+/// In the first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
+///
+/// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
+/// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18 fence or 0;
+/// $19 the batch's tenants, each once.
+inline const std::string accept_sql = std::string{R"sql(
+with d as (
+  insert into dedupe (key, event_id, day)
+  select u.key, u.id, (now() at time zone 'UTC')::date
+  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]) and deleted_at is null)) is true
+    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
+                                           and o.day < (now() at time zone 'UTC')::date)
+    and (now() at time zone 'UTC')::time >= '00:01'
+  order by u.key
+  on conflict do nothing
+  returning event_id
+)sql"} + std::string{accept_tail};
+
+/// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's table, because other
+/// transactions may still believe in yesterday.
+inline const std::string accept_midnight_sql = std::string{R"sql(
+with y as (
+  insert into dedupe (key, event_id, day)
+  select u.key, u.id, (now() at time zone 'UTC')::date - 1
+  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]) and deleted_at is null)) is true
+    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8
+                                           and o.day < (now() at time zone 'UTC')::date - 1)
+  order by u.key
+  on conflict do nothing
+  returning key, event_id
+), d as (
+  insert into dedupe (key, event_id, day)
+  select key, event_id, (now() at time zone 'UTC')::date from y order by key
+  on conflict do nothing
+  returning event_id
+)sql"} + std::string{accept_tail};
+
+/// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a duplicate leaves
+/// its key in one of the two days.
+inline constexpr std::string_view find_first_sql = R"sql(
+select u.ordinal - 1, o.event_id
+from unnest($1::uuid[], $2::bigint[]) with ordinality u (key, tenant_no, ordinal)
+join dedupe o on o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8
+where exists (select from event where event.tenant_no = u.tenant_no and event.id = o.event_id)
+)sql";
+
+/// $1 tenants. One row more, tenant 0: whether it is the first minute of a day.
+inline constexpr std::string_view find_versions_sql = R"sql(
+select no, config_version from tenant where no = any ($1::bigint[]) and deleted_at is null
+union all
+select 0, case when (now() at time zone 'UTC')::time < '00:01' then 1 else 0 end
+)sql";
+
+/// Which of these deliveries rode, and still do. $1 ids  $2 fences
+inline constexpr std::string_view find_rides_sql = R"sql(
+select u.ordinal - 1 from unnest($1::uuid[], $2::bigint[]) with ordinality u (id, fence, ordinal)
+join delivery on delivery.id = u.id and delivery.fence = u.fence
+where delivery.state = 1 and delivery.attempt_count = 1 and delivery.next_attempt_at is null
+)sql";
+
+} // namespace postrider

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "core/ids.hpp"
+#include "core/time.hpp"
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <span>
+#include <unordered_set>
+
+namespace postrider {
+
+/// The deliveries of this process whose first attempt rode, or may have ridden, on the accept commit and is not known to be over. Their
+/// rows have no due time, so only a scan by id finds them after a crash; this says where such a scan must begin. O(1) per delivery:
+/// counts per second of the id's time. Thread-safe.
+class open_rides {
+public:
+  void add(std::span<const delivery_id> ids);
+  /// Ids that are not there are ignored.
+  void remove(std::span<const delivery_id> ids);
+
+  /// No open ride has a lower id. Never above least_uuid_v7(`now` - `margin`): rows of that age may still be on their way here.
+  [[nodiscard]] uuid low_water(wall_time now, milliseconds margin) const;
+  /// Of the oldest open ride; `now` where there is none.
+  [[nodiscard]] wall_time oldest(wall_time now) const;
+  [[nodiscard]] std::size_t size() const;
+
+private:
+  using second = std::chrono::sys_seconds;
+  static second second_of(const delivery_id& id) noexcept {
+    return std::chrono::floor<std::chrono::seconds>(time_of(id.value));
+  }
+
+  mutable std::mutex mutex_;
+  std::unordered_set<delivery_id> open_;
+  std::map<second, std::size_t> per_second_;
+};
+
+} // namespace postrider

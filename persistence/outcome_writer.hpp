@@ -1,0 +1,55 @@
+#pragma once
+
+#include "actors/store.hpp"
+#include "core/metrics.hpp"
+#include "persistence/availability.hpp"
+#include "persistence/open_rides.hpp"
+#include "persistence/record_queue.hpp"
+#include "persistence/session.hpp"
+#include "persistence/stop_signal.hpp"
+
+#include <span>
+#include <thread>
+#include <vector>
+
+namespace postrider {
+
+/// The statements that a recording session prepares.
+std::vector<prepared_sql> record_statements();
+
+/// Runs the guarded statement once and tells, for each write in its order, what came of it (the missed ones by a second read).
+session_result<std::vector<record_result>> write_outcomes(session& on, std::span<const outcome_write> writes);
+
+/// One thread and connection that writes outcomes in batches and tells their owners. Repeats a batch whose commit is in doubt: a row
+/// that is already what it should become, under the same fence, counts as recorded.
+class outcome_writer {
+public:
+  outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts, session_options options,
+                 watchdog& dog);
+  ~outcome_writer();
+  outcome_writer(const outcome_writer&) = delete;
+  outcome_writer& operator=(const outcome_writer&) = delete;
+
+  /// Ends once the queue is closed and drained, or at once where the database does not answer.
+  void join();
+
+private:
+  void run();
+  bool ensure_connected();
+  /// Appends results of what could be decided; what remains undecided is put back.
+  void write(std::span<outcome_write> writes, std::vector<outcome_write>& back);
+  void failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back);
+  void tell(std::span<outcome_write> writes, std::vector<record_result> results);
+
+  record_queue& queue_;
+  open_rides& rides_;
+  availability& reports_;
+  metrics& metrics_;
+  session session_;
+  reconnect_backoff backoff_;
+  stop_signal stop_;
+  milliseconds pause_{0};
+  std::thread thread_;
+};
+
+} // namespace postrider

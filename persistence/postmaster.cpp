@@ -1,0 +1,121 @@
+#include "persistence/postmaster.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <libpq-fe.h>
+#include <spdlog/spdlog.h>
+#include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace postrider {
+namespace {
+
+namespace fs = std::filesystem;
+
+pid_t pid_in(const fs::path& lock_file) {
+  pid_t pid = 0;
+  std::ifstream file{lock_file};
+  return (file >> pid) ? pid : 0;
+}
+
+/// The server changes into its data directory at its start.
+bool stands_in(pid_t pid, const fs::path& directory) {
+  struct stat here {
+  }, there{};
+  const auto link = "/proc/" + std::to_string(pid) + "/cwd";
+  return stat(link.c_str(), &there) == 0 && stat(directory.c_str(), &here) == 0 && here.st_ino == there.st_ino &&
+         here.st_dev == there.st_dev;
+}
+
+/// PostgreSQL refuses to start while the process of a left-over lock file lives, even when that number is somebody
+/// else's by now. It takes its parent's number (ours) for stale, and still reads the shared memory's key from the other
+/// lines.
+void disown_lock_file(const fs::path& path) {
+  std::ifstream file{path};
+  std::string first;
+  if (!file || !std::getline(file, first))
+    return;
+  std::ostringstream rest;
+  rest << file.rdbuf();
+  const int fd = open(path.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  const auto text = std::to_string(getpid()) + "\n" + rest.str();
+  if (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    spdlog::warn("embedded PostgreSQL: cannot rewrite {}: {}", path.string(), std::strerror(errno));
+  close(fd);
+}
+
+void clear_stale_locks(const postgres_directory& directory) {
+  disown_lock_file(directory.data() / "postmaster.pid");
+  for (const char* name : {".s.PGSQL.5432", ".s.PGSQL.5432.lock"})
+    unlink((directory.sockets / name).c_str());
+}
+
+} // namespace
+
+std::optional<pid_t> find_postmaster(const postgres_directory& directory) {
+  const pid_t pid = pid_in(directory.data() / "postmaster.pid");
+  if (pid > 0 && pid != getpid() && !has_ended(pid) && stands_in(pid, directory.data()))
+    return pid;
+  return std::nullopt;
+}
+
+result<pid_t> start_postmaster(const postgres_directory& directory) {
+  clear_stale_locks(directory);
+  const int data = open(directory.data().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int sockets = open(directory.sockets.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const auto log = open_server_log(directory);
+  result<pid_t> pid = embedded_problem("cannot open its directories: " + std::string{std::strerror(errno)});
+  if (data >= 0 && sockets >= 0 && log) {
+    const auto name_of = [&](const fs::path& path, const char* descriptor) {
+      return directory.user ? descriptor : path.string();
+    };
+    pid = start_child(
+      {directory.binaries / "postgres",
+       {"-D", name_of(directory.data(), "/proc/self/fd/3"), "-k", name_of(directory.sockets, "/proc/self/fd/4")},
+       {data, sockets},
+       *log,
+       directory.user});
+  }
+  for (const int fd : {data, sockets, log ? *log : -1})
+    if (fd >= 0)
+      close(fd);
+  return pid;
+}
+
+server_answer ask_server(const postgres_directory& directory) {
+  const auto url = directory.url("postgres") + "&connect_timeout=2";
+  switch (PQping(url.c_str())) {
+  case PQPING_OK:
+    return server_answer::accepts;
+  case PQPING_REJECT:
+    return server_answer::starting;
+  default:
+    return server_answer::silent;
+  }
+}
+
+bool stop_postmaster(pid_t pid, milliseconds deadline) {
+  struct step {
+    int signal;
+    milliseconds patience;
+  };
+  for (const auto& [signal, patience] :
+       {step{SIGINT, deadline}, step{SIGQUIT, milliseconds{5'000}}, step{SIGKILL, milliseconds{5'000}}}) {
+    if (signal != SIGINT)
+      spdlog::warn("embedded PostgreSQL: still runs; sending {}", strsignal(signal));
+    if (kill(pid, signal) != 0 && errno != ESRCH)
+      spdlog::warn("embedded PostgreSQL: cannot signal process {}: {}", pid, std::strerror(errno));
+    if (wait_until_ended(pid, patience))
+      return true;
+  }
+  return false;
+}
+
+} // namespace postrider
