@@ -63,7 +63,7 @@ outcome_write to_store(const delivery_state_data& state, const dispatch_effects:
   out.uncount = write.uncount;
   out.owner = state.given.mailbox;
   if (!write.uncount) {
-    auto& row = out.attempt.emplace();
+    auto& row = out.attempt.emplace(outcome_write::attempt_row{});
     row.number = write.number;
     row.outcome = write.outcome;
     row.reason = write.attempt_failure;
@@ -341,7 +341,7 @@ actor_status describe(delivery_self self) {
                   {"attempts_released", static_cast<std::int64_t>(state.released)},
                   {"claims", static_cast<std::int64_t>(state.claims)},
                   {"writes_missed", static_cast<std::int64_t>(state.missed)}};
-  auto& part = out.delivery.emplace();
+  auto& part = out.delivery.emplace(actor_status::delivery_part{});
   part.breaker_state = to_string(gate.state);
   part.breaker_since = state.breaker_since;
   if (gate.next_at)

@@ -10,12 +10,14 @@ using enum breaker_state;
 
 // Total: [from][input], in the order of the enumerations. Where a guard decides, the cell names the state that the
 // guard has to confirm; otherwise the state stays.
+// clang-format off
 constexpr std::array<std::array<breaker_state, breaker_input_count>, breaker_state_count> transitions{{
-  //              admit      success    failure  void_      timer      reset
-  /* closed    */ {closed, closed, open, closed, closed, closed},     // failure: `must_open`
-  /* open      */ {open, open, open, open, half_open, closed},        // timer: `is_due`
-  /* half_open */ {half_open, closed, open, half_open, open, closed}, // success: `has_recovered`; timer: `is_due`
+  //               admit      success    failure  void_      timer      reset
+  /* closed    */ {closed,    closed,    open,    closed,    closed,    closed}, // failure: `must_open`
+  /* open      */ {open,      open,      open,    open,      half_open, closed}, // timer: `is_due`
+  /* half_open */ {half_open, closed,    open,    half_open, open,      closed}, // success: `has_recovered`; timer: `is_due`
 }};
+// clang-format on
 
 using namespace std::chrono_literals;
 constexpr milliseconds cool_down_limit = 24h * 365; // keeps every sum of times far from overflow

@@ -11,15 +11,17 @@ using cell = std::optional<delivery_state>;
 constexpr cell no{}; // refused
 
 // Total: [from][input], in the order of the enumerations.
+// clang-format off
 constexpr std::array<std::array<cell, delivery_input_count>, delivery_state_count> transitions{{
-  //               claim      succeed    fail        give_up  interrupt   release  cancel     revive
-  /* pending    */ {in_flight, no, no, dead, no, no, cancelled, no},
-  /* in_flight  */ {no, succeeded, retry_wait, dead, retry_wait, pending, cancelled, no},
-  /* retry_wait */ {in_flight, no, no, dead, no, no, cancelled, no},
-  /* succeeded  */ {no, no, no, no, no, no, no, pending},
-  /* dead       */ {no, no, no, no, no, no, no, pending},
-  /* cancelled  */ {no, no, no, no, no, no, no, pending},
+  //                claim      succeed    fail        give_up  interrupt   release  cancel     revive
+  /* pending    */ {in_flight, no,        no,         dead,    no,         no,      cancelled, no},
+  /* in_flight  */ {no,        succeeded, retry_wait, dead,    retry_wait, pending, cancelled, no},
+  /* retry_wait */ {in_flight, no,        no,         dead,    no,         no,      cancelled, no},
+  /* succeeded  */ {no,        no,        no,         no,      no,         no,      no,        pending},
+  /* dead       */ {no,        no,        no,         no,      no,         no,      no,        pending},
+  /* cancelled  */ {no,        no,        no,         no,      no,         no,      no,        pending},
 }};
+// clang-format on
 
 constexpr std::array<std::string_view, delivery_state_count> state_words{"pending",   "in_flight", "retry_wait",
                                                                          "succeeded", "dead",      "cancelled"};

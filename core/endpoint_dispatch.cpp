@@ -56,7 +56,7 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
     if (ride.under != under_ || under_ == 0)
       continue; // taken over meanwhile: the row is another's to close
     hold(ride.delivery,
-         {.what = std::move(ride.what), .number = 1, .step = 0, .seed = ride.seed, .under = ride.under, .scheduled = {}});
+         {.what = std::move(ride.what), .number = 1, .step = 0, .seed = ride.seed, .under = ride.under, .scheduled = {}}, now, out);
   }
   advance(now, out);
 }
@@ -79,36 +79,48 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
     next_due_ = answer.next_due;
     if (due_meanwhile_)
       schedule(*due_meanwhile_);
+    const auto writes = out.writes.size();
     for (auto& each : answer.claimed)
       if (answer.under == under_)
-        hold(each.delivery, {.what = std::move(each.what),
-                             .number = each.number,
-                             .step = each.step,
-                             .seed = each.seed,
-                             .under = answer.under,
-                             .scheduled = {}});
-    for (const auto& each : answer.overdue) {
-      if (open_.contains(each.delivery) || under_ == 0)
-        continue;
-      open_.emplace(each.delivery, entry{.what = {},
-                                         .number = each.number,
-                                         .step = each.step,
-                                         .under = each.under,
-                                         .at = phase::recording,
-                                         .scheduled = now.wall});
-      weight_ += weight_of({});
-      out.writes.push_back({.delivery = each.delivery,
-                            .under = each.under,
-                            .to = delivery_state::retry_wait,
-                            .step = each.step,
-                            .next_attempt_at = now.wall,
-                            .number = each.number,
-                            .outcome = attempt_outcome::interrupted,
-                            .attempt_failure = attempt_reason::interrupted});
-    }
+        hold(each.delivery,
+             {.what = std::move(each.what),
+              .number = each.number,
+              .step = each.step,
+              .seed = each.seed,
+              .under = answer.under,
+              .scheduled = {}},
+             now, out);
+    close_overdue(answer.overdue, now, out);
+    // A claim that brought nothing although there should be something must not be followed by the same at once.
+    const bool barren = answer.claimed.empty() && out.writes.size() == writes && !due_meanwhile_;
+    if (barren && next_due_ && (*next_due_ <= now.wall || claiming_any_))
+      claim_not_before_ = now.mono + claim_retry_delay;
   }
   due_meanwhile_.reset();
   advance(now, out);
+}
+
+void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now,
+                                      dispatch_effects& out) {
+  for (const auto& each : rows) {
+    if (open_.contains(each.delivery) || under_ == 0)
+      continue;
+    open_.emplace(each.delivery, entry{.what = {},
+                                       .number = each.number,
+                                       .step = each.step,
+                                       .under = each.under,
+                                       .at = phase::recording,
+                                       .scheduled = now.wall});
+    weight_ += weight_of({});
+    out.writes.push_back({.delivery = each.delivery,
+                          .under = each.under,
+                          .to = delivery_state::retry_wait,
+                          .step = each.step,
+                          .next_attempt_at = now.wall,
+                          .number = each.number,
+                          .outcome = attempt_outcome::interrupted,
+                          .attempt_failure = attempt_reason::interrupted});
+  }
 }
 
 void endpoint_dispatch::finished(std::span<const finished_attempt> results, const dispatch_now& now,
@@ -121,7 +133,9 @@ void endpoint_dispatch::finished(std::span<const finished_attempt> results, cons
 
 void endpoint_dispatch::recorded(const delivery_id& delivery, bool hit, const dispatch_now& now, dispatch_effects& out) {
   const auto it = open_.find(delivery);
-  if (it != open_.end() && it->second.at == phase::recording) {
+  if (it != open_.end() && it->second.old_writes > 0) {
+    --it->second.old_writes;
+  } else if (it != open_.end() && it->second.at == phase::recording) {
     if (hit && it->second.scheduled)
       schedule(*it->second.scheduled);
     forget(it);
@@ -252,29 +266,35 @@ void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects&
 }
 
 void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& out) {
-  if (claiming_ || !next_due_ || gate_.state == breaker_state::open || (claim_not_before_ && now.mono < *claim_not_before_)
-      || weight_ >= memory_max)
+  if (claiming_ || !next_due_ || gate_.state == breaker_state::open || (claim_not_before_ && now.mono < *claim_not_before_))
     return;
-  const bool probing = gate_.state == breaker_state::half_open;
   const bool due_now = *next_due_ <= now.wall;
-  if (!due_now && !probing)
+  if (!due_now && gate_.state != breaker_state::half_open)
     return;
-  std::uint32_t limit = 0;
-  if (probing)
-    limit = gate_.probes_running < policy_.breaker.probes && ready_.empty() && sending_ == 0
-              ? policy_.breaker.probes - gate_.probes_running
-              : 0;
-  else if (ready_.size() < policy_.max_in_flight && open_.size() < room())
-    limit = std::min<std::uint32_t>(claim_max, room() - static_cast<std::uint32_t>(open_.size()));
-  // What is held shows how heavy this endpoint's events are: a page of them must fit beside it.
-  if (!open_.empty()) {
-    const auto average = std::max<std::int64_t>(weight_ / static_cast<std::int64_t>(open_.size()), 1);
-    limit = static_cast<std::uint32_t>(std::min<std::int64_t>(limit, std::max<std::int64_t>((memory_max - weight_) / average, 1)));
-  }
-  if (limit == 0)
+  const auto limit = std::min<std::int64_t>(claim_limit(), fitting());
+  if (limit <= 0)
     return;
   claiming_ = true;
-  out.wanted_claim = dispatch_effects::claim{limit, probing && !due_now};
+  claiming_any_ = !due_now;
+  out.wanted_claim = dispatch_effects::claim{static_cast<std::uint32_t>(limit), claiming_any_};
+}
+
+// How many rows the window, or the breaker, has use for.
+std::uint32_t endpoint_dispatch::claim_limit() const noexcept {
+  if (gate_.state == breaker_state::half_open) {
+    if (gate_.probes_running > 0 || !ready_.empty() || sending_ > 0)
+      return 0;
+    const auto probes = policy_.breaker.probes;
+    return std::min(claim_max, probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1);
+  }
+  if (ready_.size() >= policy_.max_in_flight || open_.size() >= room())
+    return 0;
+  return std::min(claim_max, room() - static_cast<std::uint32_t>(open_.size()));
+}
+
+// How many more events fit into `memory_max`; one always does, while the bound is not reached.
+std::int64_t endpoint_dispatch::fitting() const noexcept {
+  return weight_ >= memory_max ? 0 : std::max<std::int64_t>((memory_max - weight_) / typical_, 1);
 }
 
 breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now,
@@ -290,12 +310,34 @@ breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epo
 
 // ------------------------------------------------------------------------------------------------ bookkeeping
 
-void endpoint_dispatch::hold(const delivery_id& delivery, entry value) {
+void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out) {
   const auto weight = weight_of(value.what);
-  if (open_.emplace(delivery, std::move(value)).second) {
-    weight_ += weight;
-    ready_.push_back(delivery);
+  typical_ = std::max(weight, typical_ - typical_ / 8);
+  const auto it = open_.find(delivery);
+  if (it == open_.end()) {
+    open_.emplace(delivery, std::move(value));
+  } else if (it->second.at == phase::recording) {
+    // Its write is committed, or nobody could have claimed the row: only the word of it is still on the way.
+    weight_ -= weight_of(it->second.what);
+    value.old_writes = it->second.old_writes + 1;
+    it->second = std::move(value);
+  } else if (it->second.under == value.under) {
+    return; // held already
+  } else {
+    // Taken over and back while the former attempt runs here: not sent twice at once, and not lost.
+    ++it->second.old_writes;
+    const auto at = now.wall + claim_retry_delay;
+    out.writes.push_back({.delivery = delivery,
+                          .under = value.under,
+                          .to = delivery_state::pending,
+                          .step = value.step,
+                          .next_attempt_at = at,
+                          .number = value.number,
+                          .uncount = true});
+    return schedule(at);
   }
+  weight_ += weight;
+  ready_.push_back(delivery);
 }
 
 void endpoint_dispatch::forget(std::unordered_map<delivery_id, entry>::iterator it) {
@@ -325,10 +367,10 @@ std::uint32_t endpoint_dispatch::room() const noexcept {
 }
 
 std::int64_t endpoint_dispatch::lendable(std::int64_t taken) const noexcept {
-  if (!may_send() || gate_.state != breaker_state::closed || weight_ >= memory_max)
+  if (!may_send() || gate_.state != breaker_state::closed)
     return 0;
   const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1);
-  return std::max<std::int64_t>(0, all - static_cast<std::int64_t>(open_.size()) - taken);
+  return std::max<std::int64_t>(0, std::min(all - static_cast<std::int64_t>(open_.size()), fitting()) - taken);
 }
 
 std::vector<delivery_id> endpoint_dispatch::known() const {
@@ -345,10 +387,12 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
   if (gate_.next_at)
     consider(*gate_.next_at);
   if (may_send() && !claiming_ && next_due_ && gate_.state != breaker_state::open) {
-    if (*next_due_ > now.wall)
-      consider(now.mono + (*next_due_ - now.wall));
-    else if (claim_not_before_ && *claim_not_before_ > now.mono)
-      consider(*claim_not_before_);
+    const bool any = gate_.state == breaker_state::half_open;
+    auto claim_at = any || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
+    if (claim_not_before_)
+      claim_at = std::max(claim_at, *claim_not_before_);
+    if (claim_at > now.mono) // else it waits for room, and a message makes that
+      consider(claim_at);
   }
   return at;
 }

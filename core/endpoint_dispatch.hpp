@@ -168,9 +168,11 @@ private:
     fence under = 0;
     phase at = phase::ready;
     std::optional<wall_time> scheduled{}; // by the write that is being recorded
+    std::uint32_t old_writes = 0;         // committed, as a later claim proved, before their acknowledgement came
   };
 
-  void hold(const delivery_id& delivery, entry value);
+  void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
+  void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
   void forget(std::unordered_map<delivery_id, entry>::iterator it);
   void advance(const dispatch_now& now, dispatch_effects& out);
   void start_ready(const dispatch_now& now, dispatch_effects& out);
@@ -181,6 +183,8 @@ private:
                          dispatch_effects& out);
   void schedule(wall_time at);
   void count_completion(mono_time now);
+  [[nodiscard]] std::uint32_t claim_limit() const noexcept;
+  [[nodiscard]] std::int64_t fitting() const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under_ != 0 && policy_.active && !draining_; }
 
   dispatch_policy policy_;
@@ -191,7 +195,9 @@ private:
   std::deque<delivery_id> ready_;        // every one of them is in open_ with phase ready
   std::uint32_t sending_ = 0;
   std::int64_t weight_ = 0;              // bytes of the events in open_
+  std::int64_t typical_ = 1LL << 20;     // what the next event may weigh: the heaviest of late, at first the greatest body by default
   bool claiming_ = false;
+  bool claiming_any_ = false;            // the running claim asked for the oldest in backoff too
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
   std::optional<wall_time> next_due_{};
   std::optional<wall_time> due_meanwhile_{}; // heard of while a claim runs, which may not have seen it

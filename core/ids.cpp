@@ -82,4 +82,14 @@ uuid least_uuid_v7(wall_time at) noexcept {
   return make_uuid_v7(at, {});
 }
 
+attempt_id attempt_id_of(const delivery_id& delivery, std::uint32_t number) noexcept {
+  constexpr std::uint64_t tail_bits = (std::uint64_t{1} << 62U) - 1; // all of the last 8 bytes but the variant
+  // An odd factor maps numbers to tails one to one.
+  auto mixed = (number * 0x9e3779b97f4a7c15ULL) & tail_bits;
+  attempt_id out{delivery.value};
+  for (std::size_t i = 16; i-- > 8; mixed >>= 8U)
+    out.value.bytes[i] = static_cast<std::uint8_t>(out.value.bytes[i] ^ (mixed & 0xffU));
+  return out;
+}
+
 } // namespace postrider

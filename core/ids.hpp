@@ -41,13 +41,27 @@ struct strong_id {
   friend auto operator<=>(const strong_id&, const strong_id&) = default;
 };
 
-struct tenant_tag { static constexpr std::string_view prefix = "ten_"; };
-struct source_tag { static constexpr std::string_view prefix = "src_"; };
-struct endpoint_tag { static constexpr std::string_view prefix = "ep_"; };
-struct event_tag { static constexpr std::string_view prefix = "evt_"; };
-struct delivery_tag { static constexpr std::string_view prefix = "dlv_"; };
-struct attempt_tag { static constexpr std::string_view prefix = "att_"; };
-struct key_tag { static constexpr std::string_view prefix = "key_"; };
+struct tenant_tag {
+  static constexpr std::string_view prefix = "ten_";
+};
+struct source_tag {
+  static constexpr std::string_view prefix = "src_";
+};
+struct endpoint_tag {
+  static constexpr std::string_view prefix = "ep_";
+};
+struct event_tag {
+  static constexpr std::string_view prefix = "evt_";
+};
+struct delivery_tag {
+  static constexpr std::string_view prefix = "dlv_";
+};
+struct attempt_tag {
+  static constexpr std::string_view prefix = "att_";
+};
+struct key_tag {
+  static constexpr std::string_view prefix = "key_";
+};
 
 using tenant_id = strong_id<tenant_tag>;
 using source_id = strong_id<source_tag>;
@@ -56,6 +70,10 @@ using event_id = strong_id<event_tag>;
 using delivery_id = strong_id<delivery_tag>;
 using attempt_id = strong_id<attempt_tag>;
 using key_id = strong_id<key_tag>;
+
+/// The id of a delivery's attempt of that number, from 1. Attempts have no id column: theirs follows from these two,
+/// always the same; two numbers of one delivery never have the same one. Keeps the delivery's time.
+attempt_id attempt_id_of(const delivery_id& delivery, std::uint32_t number) noexcept;
 
 template <class Tag>
 std::string to_string(const strong_id<Tag>& id) {

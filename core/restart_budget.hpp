@@ -8,8 +8,8 @@
 
 namespace postrider {
 
-/// When a supervisor restarts a crashed child: backoff grows with crashes close together; more than `crashes_max` of them within
-/// `window` quarantines the child (an operator's `reset`, or a change of its configuration, ends that).
+/// When a supervisor restarts a crashed child: backoff grows with crashes close together; more than `crashes_max` of
+/// them within `window` quarantines the child (an operator's `reset`, or a change of its configuration, ends that).
 struct restart_policy {
   std::uint32_t crashes_max = 5;
   milliseconds window{60'000};
@@ -18,7 +18,7 @@ struct restart_policy {
 };
 
 struct restart_budget {
-  std::deque<mono_time> crashes;       ///< within the window, oldest first; at most crashes_max + 1
+  std::deque<mono_time> crashes; ///< within the window, oldest first; at most crashes_max + 1
   std::uint32_t total = 0;
 };
 

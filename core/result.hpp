@@ -27,14 +27,15 @@ struct problem {
   std::optional<std::chrono::seconds> retry_after{};
 
   problem() = default;
-  // No aggregate: C++20 would then make a problem of any number, and a `result<int>` or `result<bool>` could not tell value from error.
+  // No aggregate: C++20 would then make a problem of any number, and a `result<int>` or `result<bool>` could not tell
+  // value from error.
   problem(int http_status, std::string word, std::string text = {}, std::vector<field_error> wrong = {},
           std::optional<std::chrono::seconds> after = {})
-    : status(http_status)
-    , code(std::move(word))
-    , detail(std::move(text))
-    , errors(std::move(wrong))
-    , retry_after(after) {}
+      : status(http_status)
+      , code(std::move(word))
+      , detail(std::move(text))
+      , errors(std::move(wrong))
+      , retry_after(after) {}
 };
 
 /// Asking a failed result for its value is a mistake of ours.

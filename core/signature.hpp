@@ -35,19 +35,22 @@ std::optional<std::string> decode_base64(std::string_view text);
 enum class verify_reason : std::uint8_t { ok, signature_missing, header_malformed, signature_mismatch, unreadable_id };
 std::string_view to_string(verify_reason reason) noexcept;
 
-/// GitHub (https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries): `X-Hub-Signature-256: sha256=` and the hex
-/// HMAC-SHA256 of the raw body. `header`: its value, empty where absent. Any of the secrets may have signed; all are tried, so the time
-/// does not tell which. SHA-1 is never taken.
-verify_reason verify_github(std::string_view header, std::string_view body, std::span<const std::string_view> secrets) noexcept;
+/// GitHub (https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries): `X-Hub-Signature-256:
+/// sha256=` and the hex HMAC-SHA256 of the raw body. `header`: its value, empty where absent. Any of the secrets may
+/// have signed; all are tried, so the time does not tell which. SHA-1 is never taken.
+verify_reason verify_github(std::string_view header, std::string_view body,
+                            std::span<const std::string_view> secrets) noexcept;
 
 /// An event type or provider event id as headers carry them: printable ASCII without spaces, 1 to 128 (ids: to 255).
 bool valid_event_type(std::string_view type) noexcept;
 bool valid_provider_event_id(std::string_view id) noexcept;
 
-/// First 16 bytes of SHA-256 over source, type and provider event id, each with its length before it, so that no two triples collide.
+/// First 16 bytes of SHA-256 over source, type and provider event id, each with its length before it, so that no two
+/// triples collide.
 uuid dedupe_key(const source_id& source, std::string_view type, std::string_view provider_event_id) noexcept;
 
-/// Standard Webhooks (https://www.standardwebhooks.com): the bytes of a `whsec_` + base64 secret; prefix optional. Nothing: not of that form.
+/// Standard Webhooks (https://www.standardwebhooks.com): the bytes of a `whsec_` + base64 secret; prefix optional.
+/// Nothing: not of that form.
 std::optional<std::string> decode_whsec(std::string_view secret);
 /// `whsec_` and base64 of 32 random bytes.
 std::string make_whsec(const std::array<std::uint8_t, 32>& random);

@@ -17,8 +17,8 @@ namespace postrider {
 
 /// A shared secret in clear, as the engine needs it. Lives in memory only; never logged.
 struct secret {
-  std::string text;                          ///< as given (`whsec_…` for the standard profile)
-  std::optional<wall_time> expires_at{};     ///< rotated out, still valid until then
+  std::string text;                      ///< as given (`whsec_…` for the standard profile)
+  std::optional<wall_time> expires_at{}; ///< rotated out, still valid until then
 };
 
 enum class dedupe_mode : std::uint8_t { id = 0, body_hash = 1, off = 2 };
@@ -34,10 +34,11 @@ struct source_config {
   bool enabled = true;
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
-  std::vector<secret> secrets;               ///< newest first
+  std::vector<secret> secrets; ///< newest first
 };
 
-/// Stored as numbers: never renumber. `paused`: live deliveries wait; `disabled`: matches nothing, live deliveries wait.
+/// Stored as numbers: never renumber. `paused`: live deliveries wait; `disabled`: matches nothing, live deliveries
+/// wait.
 enum class endpoint_status : std::uint8_t { active = 0, paused = 1, disabled = 2 };
 
 /// One URL that receives a tenant's events.
@@ -45,13 +46,13 @@ struct endpoint_config {
   endpoint_no no = 0;
   endpoint_id id;
   std::string url;
-  std::vector<std::string> event_types;      ///< patterns; empty: all
-  std::vector<source_no> sources;            ///< empty: all, published events included
+  std::vector<std::string> event_types;                     ///< patterns; empty: all
+  std::vector<source_no> sources;                           ///< empty: all, published events included
   std::vector<std::pair<std::string, std::string>> headers; ///< custom, in order
-  std::uint32_t max_in_flight = 32;          ///< 1 to 1000
-  milliseconds timeout{15'000};              ///< total, 100 to 60000
+  std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
+  milliseconds timeout{15'000};                             ///< total, 100 to 60000
   endpoint_status status = endpoint_status::active;
-  std::vector<secret> secrets;               ///< newest first: each signs
+  std::vector<secret> secrets; ///< newest first: each signs
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
 };
@@ -62,10 +63,10 @@ struct tenant_config {
   tenant_id id;
   std::string slug;
   shard_no shard = 0;
-  std::int64_t version = 0;                  ///< `tenant.config_version`; grows with every change of the tenant, its sources, endpoints
+  std::int64_t version = 0; ///< `tenant.config_version`; grows with every change of the tenant, its sources, endpoints
   bool enabled = true;
   std::vector<source_config> sources;
-  std::vector<endpoint_config> endpoints;    ///< deleted ones are left out
+  std::vector<endpoint_config> endpoints; ///< deleted ones are left out
 };
 using tenant_config_ptr = std::shared_ptr<const tenant_config>;
 

@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 /// RFC 3339 in UTC with milliseconds: `2026-11-21T11:02:03.004Z`.
 std::string to_rfc3339(wall_time at);
 
-/// Reads RFC 3339 (any offset, 0 to 9 fractional digits, cut to milliseconds). Nothing when the text is not of that form.
+/// Reads RFC 3339 (any offset, 0 to 9 fractional digits, cut to milliseconds). Nothing when the text is not of that
+/// form.
 std::optional<wall_time> parse_rfc3339(std::string_view text);
 
 /// Microseconds since the Unix epoch, the unit in which times travel to PostgreSQL.

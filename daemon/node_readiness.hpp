@@ -19,9 +19,9 @@ namespace postrider {
 class node_readiness final : public readiness, public store_events {
 public:
   struct probes {
-    std::function<bool()> trusts_leases;                         ///< now
-    std::function<std::chrono::milliseconds()> since_last_turn;  ///< of the delivery loop
-    std::function<bool()> server_healthy;                        ///< of the private PostgreSQL; empty: there is none
+    std::function<bool()> trusts_leases;                        ///< now
+    std::function<std::chrono::milliseconds()> since_last_turn; ///< of the delivery loop
+    std::function<bool()> server_healthy;                       ///< of the private PostgreSQL; empty: there is none
   };
   /// Without a turn for so long the delivery loop makes no progress.
   static constexpr std::chrono::milliseconds turn_max{3'000};

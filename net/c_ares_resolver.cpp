@@ -24,9 +24,7 @@ namespace asio = boost::asio;
 constexpr std::size_t cache_max = 1024;
 constexpr std::chrono::seconds keep_max{60};
 constexpr std::chrono::seconds keep_min{1}; // also for /etc/hosts, which has no time to live
-constexpr int server_timeout_ms = 2'000;
-constexpr int rounds = 2;
-constexpr milliseconds poll_every{100}; // how exactly c-ares's own time-outs are seen to
+constexpr milliseconds poll_every{100};     // how exactly c-ares's own time-outs are seen to
 
 /// The library's own tables, once for the process.
 int initialize_library() {
@@ -36,10 +34,11 @@ int initialize_library() {
 
 class c_ares_resolver final : public resolver {
 public:
-  explicit c_ares_resolver(asio::io_context& context) : context_(context), state_(std::make_shared<state>(context)) {
+  c_ares_resolver(asio::io_context& context, const dns_settings& settings)
+      : context_(context), state_(std::make_shared<state>(context)) {
     ares_options options{};
-    options.timeout = server_timeout_ms;
-    options.tries = rounds;
+    options.timeout = static_cast<int>(settings.timeout.count());
+    options.tries = settings.rounds;
     options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
       static_cast<c_ares_resolver*>(self)->watch(fd, readable != 0, writable != 0);
     };
@@ -49,8 +48,9 @@ public:
         ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
           ARES_SUCCESS)
       state_->channel = channel;
-    else
-      spdlog::error("the resolver cannot start: no name will be found");
+    if (channel == nullptr ||
+        (!settings.servers.empty() && ares_set_servers_ports_csv(channel, settings.servers.c_str()) != ARES_SUCCESS))
+      spdlog::error("the resolver does not start as configured: names will not be found");
   }
 
   ~c_ares_resolver() override {
@@ -216,8 +216,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<resolver> make_c_ares_resolver(asio::io_context& context) {
-  return std::make_unique<c_ares_resolver>(context);
+resolver_factory c_ares_resolvers(dns_settings settings) {
+  return [settings = std::move(settings)](asio::io_context& context) {
+    return std::make_unique<c_ares_resolver>(context, settings);
+  };
 }
 
 } // namespace postrider

@@ -45,7 +45,7 @@ public:
   /// are closed as `interrupted`).
   http_sender(io_threads& threads, const sender_settings& settings, std::shared_ptr<const target_guard> guard,
               std::shared_ptr<const tls_client> tls, const lease_trust& trust, const db_clock& clock, metrics& counts,
-              const resolver_factory& make_resolver = make_c_ares_resolver);
+              const resolver_factory& make_resolver = c_ares_resolvers());
   ~http_sender() override;
   http_sender(const http_sender&) = delete;
   http_sender& operator=(const http_sender&) = delete;

@@ -11,6 +11,11 @@
 namespace postrider {
 namespace {
 
+/// For values of our own making.
+void append_safe_header(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(value).append("\r\n");
+}
+
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out.append(name);
   const auto start = out.size();
@@ -86,9 +91,9 @@ void compose_request_head(const prepared_endpoint& endpoint, const event& what, 
   if (!what.content_type.empty())
     append_header(out, "content-type: ", what.content_type);
   append_header_number(out, "content-length: ", what.body.size());
-  append_header(out, "webhook-id: ", id);
+  append_safe_header(out, "webhook-id: ", id);
   append_header_number(out, "webhook-timestamp: ", seconds);
-  append_header(out, "webhook-signature: ", signature(endpoint, id, seconds, now, what.body));
+  append_safe_header(out, "webhook-signature: ", signature(endpoint, id, seconds, now, what.body));
   append_header_number(out, "x-postrider-attempt: ", number);
   if (!what.type.empty())
     append_header(out, "x-postrider-event-type: ", what.type);

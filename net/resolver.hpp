@@ -3,6 +3,7 @@
 #include "core/outcome.hpp"
 #include "net/ip_address.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,8 +35,14 @@ public:
 /// Makes the resolver of one io thread.
 using resolver_factory = std::function<std::unique_ptr<resolver>(boost::asio::io_context&)>;
 
-/// By c-ares: /etc/hosts, then the name servers of /etc/resolv.conf; 2 s for a server, 2 rounds. Answers are kept for
-/// their time to live, at most 60 s, at most 1,024 names; one query at a time for a name, however many wait for it.
-std::unique_ptr<resolver> make_c_ares_resolver(boost::asio::io_context& context);
+struct dns_settings {
+  std::string servers;                      ///< `address[:port],…`; empty: those of /etc/resolv.conf
+  std::chrono::milliseconds timeout{2'000}; ///< of one server, in the first round; doubled in each further
+  int rounds = 2;                           ///< over all servers
+};
+
+/// By c-ares: /etc/hosts, then the name servers. Answers are kept for their time to live, 1 to 60 s, at most 1,024
+/// names; failures are not kept. One query at a time for a name, however many wait for it.
+resolver_factory c_ares_resolvers(dns_settings settings = {});
 
 } // namespace postrider

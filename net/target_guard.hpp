@@ -32,8 +32,8 @@ namespace postrider {
 class target_guard {
 public:
   struct rules {
-    std::vector<cidr_block> allow;
-    std::vector<cidr_block> deny;
+    std::vector<cidr_block> allow{};
+    std::vector<cidr_block> deny{};
     bool allow_loopback = false; ///< `--dev`
   };
   explicit target_guard(rules given) : rules_(std::move(given)) {}

@@ -84,6 +84,8 @@ void accept_queue::answered(std::size_t events, std::size_t bytes) {
   events_ -= events;
   bytes_ -= bytes;
   metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
+  if (events_ == 0)
+    drained_.notify_all();
 }
 
 void accept_queue::close() {
@@ -104,9 +106,9 @@ void accept_queue::expire_all() {
     expired_(std::move(late));
 }
 
-bool accept_queue::drained() const {
-  const std::lock_guard lock{mutex_};
-  return events_ == 0;
+bool accept_queue::wait_drained(mono_time until) {
+  std::unique_lock lock{mutex_};
+  return drained_.wait_until(lock, until, [this] { return events_ == 0; });
 }
 
 bool accept_queue::closed() const {

@@ -53,7 +53,8 @@ public:
   void close();
   /// Expires all that waits, now.
   void expire_all();
-  [[nodiscard]] bool drained() const;
+  /// Whether nothing waits or is being written any more, at the latest at `until`.
+  bool wait_drained(mono_time until);
   [[nodiscard]] bool closed() const;
 
 private:
@@ -66,6 +67,7 @@ private:
   const expired_handler expired_;
   mutable std::mutex mutex_;
   std::condition_variable filled_;
+  std::condition_variable drained_;
   std::condition_variable stopped_;
   std::deque<queued_accept> waiting_;
   std::size_t events_ = 0; ///< waiting or being written

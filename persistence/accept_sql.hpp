@@ -49,7 +49,7 @@ with d as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date
   from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
-  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]) and deleted_at is null)) is true
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
     and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
                                            and o.day < (now() at time zone 'UTC')::date)
     and (now() at time zone 'UTC')::time >= '00:01'
@@ -65,7 +65,7 @@ with y as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date - 1
   from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
-  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]) and deleted_at is null)) is true
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
     and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8
                                            and o.day < (now() at time zone 'UTC')::date - 1)
   order by u.key
@@ -89,7 +89,7 @@ where exists (select from event where event.tenant_no = u.tenant_no and event.id
 
 /// $1 tenants. One row more, tenant 0: whether it is the first minute of a day.
 inline constexpr std::string_view find_versions_sql = R"sql(
-select no, config_version from tenant where no = any ($1::bigint[]) and deleted_at is null
+select no, config_version from tenant where no = any ($1::bigint[])
 union all
 select 0, case when (now() at time zone 'UTC')::time < '00:01' then 1 else 0 end
 )sql";

@@ -22,6 +22,18 @@ void open_rides::remove(std::span<const delivery_id> ids) {
   }
 }
 
+void open_rides::forget_before(wall_time time) {
+  const std::lock_guard lock{mutex_};
+  std::erase_if(open_, [&](const delivery_id& id) {
+    if (time_of(id.value) >= time)
+      return false;
+    const auto bucket = per_second_.find(second_of(id));
+    if (--bucket->second == 0)
+      per_second_.erase(bucket);
+    return true;
+  });
+}
+
 wall_time open_rides::oldest(wall_time now) const {
   const std::lock_guard lock{mutex_};
   return per_second_.empty() ? now : std::min<wall_time>(now, per_second_.begin()->first);

@@ -19,6 +19,8 @@ public:
   void add(std::span<const delivery_id> ids);
   /// Ids that are not there are ignored.
   void remove(std::span<const delivery_id> ids);
+  /// All whose id is of an earlier time.
+  void forget_before(wall_time time);
 
   /// No open ride has a lower id. Never above least_uuid_v7(`now` - `margin`): rows of that age may still be on their way here.
   [[nodiscard]] uuid low_water(wall_time now, milliseconds margin) const;

@@ -20,7 +20,7 @@ inline pqxx::binarystring parameter(const binary_array& value) {
 inline pqxx::binarystring parameter(const uuid& value) {
   return pqxx::binarystring{value.bytes.data(), value.bytes.size()};
 }
-/// As text: PostgreSQL reads the microseconds itself, the statement says `to_timestamp`-free `$n::timestamptz`.
+/// As text, in UTC.
 inline std::string parameter(wall_time value) {
   return to_rfc3339(value);
 }
@@ -38,9 +38,13 @@ inline std::string read_bytes(const pqxx::field& field) {
   return {bytes.get(), bytes.size()};
 }
 
-/// A column of microseconds since the Unix epoch; see `microseconds_of` in the statements.
+/// A column of microseconds since the Unix epoch: `(extract(epoch from …) * 1000000)::bigint`.
 inline wall_time read_time(const pqxx::field& field) {
   return from_unix_us(field.as<std::int64_t>());
+}
+/// The same, rounded up: who waits until then finds the row due.
+inline wall_time read_time_up(const pqxx::field& field) {
+  return from_unix_us(field.as<std::int64_t>() + 999);
 }
 inline std::optional<wall_time> read_optional_time(const pqxx::field& field) {
   return field.is_null() ? std::nullopt : std::optional<wall_time>{read_time(field)};

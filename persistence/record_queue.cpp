@@ -43,6 +43,8 @@ void record_queue::written(std::size_t count) {
   const std::lock_guard lock{mutex_};
   unwritten_ -= count;
   metrics_.record_queue.set(static_cast<std::int64_t>(unwritten_));
+  if (unwritten_ == 0)
+    drained_.notify_all();
 }
 
 void record_queue::close() {
@@ -53,8 +55,9 @@ void record_queue::close() {
   filled_.notify_all();
 }
 
-bool record_queue::drained() const {
-  return size() == 0;
+bool record_queue::wait_drained(mono_time until) {
+  std::unique_lock lock{mutex_};
+  return drained_.wait_until(lock, until, [this] { return unwritten_ == 0; });
 }
 
 std::size_t record_queue::size() const {

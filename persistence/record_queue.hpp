@@ -28,7 +28,8 @@ public:
   /// To the head again: their statement failed.
   void put_back(std::vector<outcome_write> writes);
   void close();
-  [[nodiscard]] bool drained() const;
+  /// Whether nothing waits or is being written any more, at the latest at `until`.
+  bool wait_drained(mono_time until);
   [[nodiscard]] std::size_t size() const;
   void written(std::size_t count);
 
@@ -36,6 +37,7 @@ private:
   metrics& metrics_;
   mutable std::mutex mutex_;
   std::condition_variable filled_;
+  std::condition_variable drained_;
   std::deque<outcome_write> waiting_;
   std::size_t unwritten_ = 0; ///< waiting or being written
   bool closed_ = false;

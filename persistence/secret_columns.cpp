@@ -1,23 +1,10 @@
 #include "persistence/secret_columns.hpp"
 
+#include "persistence/random_bytes.hpp"
+
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <span>
-#include <stdexcept>
-#include <sys/random.h>
 
 namespace postrider {
-
-namespace {
-
-void fill_random(std::span<std::uint8_t> out) {
-  // Up to 256 bytes come in one piece (getrandom(2)); ours are 12 and 32.
-  if (getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size()))
-    throw std::runtime_error("the system's random source does not answer");
-}
-
-} // namespace
 
 std::string data_key_associated_data(const tenant_id& tenant) {
   return {tenant.value.bytes.begin(), tenant.value.bytes.end()};
@@ -32,15 +19,11 @@ std::string endpoint_secret_associated_data(const endpoint_id& endpoint, int ord
 }
 
 std::string seal_column(const secret_key& key, std::string_view plaintext, std::string_view associated_data) {
-  std::array<std::uint8_t, 12> nonce{};
-  fill_random(nonce);
-  return seal(key, nonce, plaintext, associated_data);
+  return seal(key, random_bytes<12>(), plaintext, associated_data);
 }
 
 secret_key make_data_key() {
-  secret_key key{};
-  fill_random(key);
-  return key;
+  return random_bytes<32>();
 }
 
 std::string seal_data_key(const secret_key& master_key, const tenant_id& tenant, const secret_key& data_key) {
@@ -48,7 +31,8 @@ std::string seal_data_key(const secret_key& master_key, const tenant_id& tenant,
                      data_key_associated_data(tenant));
 }
 
-std::optional<secret_key> open_data_key(const secret_key& master_key, const tenant_id& tenant, std::string_view sealed) {
+std::optional<secret_key> open_data_key(const secret_key& master_key, const tenant_id& tenant,
+                                        std::string_view sealed) {
   const auto clear = open(master_key, sealed, data_key_associated_data(tenant));
   secret_key key{};
   if (!clear || clear->size() != key.size())

@@ -48,6 +48,7 @@ std::string settings_sql(const session_options& options) {
   if (options.pinned_plans)
     // A plan made while the tables are empty would otherwise collapse when they are full.
     out += "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;"
+           "set enable_material = off;"
            "set jit = off; set plan_cache_mode = force_generic_plan;";
   return out;
 }

@@ -136,6 +136,21 @@ BOOST_AUTO_TEST_CASE(strong_ids_carry_their_prefix_and_refuse_another_kinds) {
   BOOST_TEST(to_string(endpoint_id{}) == "ep_00000000-0000-0000-0000-000000000000");
 }
 
+BOOST_AUTO_TEST_CASE(attempts_of_a_delivery_have_ids_of_their_own_and_always_the_same) {
+  const delivery_id delivery{*parse_uuid(example)};
+  std::unordered_set<attempt_id> seen;
+  for (std::uint32_t number = 1; number <= 10'000; ++number) {
+    const auto id = attempt_id_of(delivery, number);
+    BOOST_REQUIRE((id == attempt_id_of(delivery, number)));
+    BOOST_REQUIRE((time_of(id.value) == example_time));
+    const auto text = to_string(id.value);
+    BOOST_REQUIRE(text[14] == '7');                                              // the version stays
+    BOOST_REQUIRE(std::string_view{"89ab"}.find(text[19]) != std::string::npos); // and the variant
+    seen.insert(id);
+  }
+  BOOST_TEST(seen.size() == 10'000U);
+}
+
 BOOST_AUTO_TEST_CASE(nil_is_the_value_of_a_fresh_id) {
   BOOST_TEST(uuid{}.is_nil());
   BOOST_TEST(!parse_uuid(example)->is_nil());

@@ -45,6 +45,10 @@ BOOST_AUTO_TEST_CASE(two_digit_years_are_within_50_years_of_now) {
   const auto in_2076 = *parse_rfc3339("2076-11-21T00:00:00Z");
   BOOST_TEST((parse_retry_after("Saturday, 21-Nov-76 00:00:00 GMT", now) == in_2076 - now));
   BOOST_TEST((parse_retry_after("Monday, 21-Nov-77 00:00:00 GMT", now) == 0ms), "1977, not 2077");
+  const auto in_2099 = *parse_rfc3339("2099-11-21T00:00:00Z");
+  const auto in_2149 = *parse_rfc3339("2149-11-21T00:00:00Z");
+  BOOST_TEST((parse_retry_after("Friday, 21-Nov-49 00:00:00 GMT", in_2099) == in_2149 - in_2099));
+  BOOST_TEST((parse_retry_after("Monday, 21-Nov-50 00:00:00 GMT", in_2099) == 0ms), "2050, not 2150");
   const auto before_the_turn = *parse_rfc3339("1999-12-31T23:59:00Z");
   BOOST_TEST((parse_retry_after("Saturday, 01-Jan-00 00:00:00 GMT", before_the_turn) == 1min));
 }

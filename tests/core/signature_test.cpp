@@ -29,6 +29,17 @@ std::vector<std::string_view> views(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
+/// Whether one of the words between single spaces is `word`.
+bool has_word(std::string_view text, std::string_view word) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    if (text.substr(0, end) == word)
+      return true;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return false;
+}
+
 /// The verdict that the vectors' own reason stands for.
 verify_reason reason_of(std::string_view word) {
   if (word.starts_with("valid"))
@@ -71,6 +82,16 @@ BOOST_AUTO_TEST_CASE(hmac_gives_the_codes_of_rfc_4231) {
              "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
+BOOST_AUTO_TEST_CASE(hmac_hashes_only_keys_longer_than_a_block) {
+  // Values of another implementation (Python's hmac).
+  BOOST_TEST(hex_hmac(std::string(63, 'k'), "message") ==
+             "e27efa30bcbfbc25b4d936ffd8553392f398eb2edada1dac2423a961af0c305b");
+  BOOST_TEST(hex_hmac(std::string(64, 'k'), "message") ==
+             "890f3a16e0ca0aaa3bf180f70fa8e3970b3fd6505e98fde157988dcc19d1685c");
+  BOOST_TEST(hex_hmac(std::string(65, 'k'), "message") ==
+             "0c256505306af48015530c139bb7add5ad7a6a9291cd511278a067e765816fbd");
+}
+
 BOOST_AUTO_TEST_CASE(hmac_of_parts_is_that_of_their_concatenation) {
   const std::string text = "the quick brown fox jumps over the lazy dog, again and again, past one block of the hash";
   for (std::size_t size : {0U, 1U, 63U, 64U, 65U, 200U}) // around the block size of the key
@@ -86,6 +107,7 @@ BOOST_AUTO_TEST_CASE(threads_hash_without_disturbing_each_other) {
   const auto expected = hmac_sha256("key", std::string(1'000, 'x'));
   std::array<int, 4> wrong{};
   std::vector<std::thread> threads;
+  threads.reserve(wrong.size());
   for (auto& count : wrong)
     threads.emplace_back([&count, &expected] {
       for (int i = 0; i < 2'000; ++i)
@@ -163,8 +185,7 @@ BOOST_AUTO_TEST_CASE(accepted_standard_webhooks_vectors_carry_the_signature_that
         const std::vector<std::string> keys{decode_whsec(secret).value()};
         const auto seconds = std::stoll(std::string{vector.header("webhook-timestamp")});
         const auto made = sign_standard_webhook(keys, vector.header("webhook-id"), seconds, vector.body);
-        found |=
-          (" " + std::string{vector.header("webhook-signature")} + " ").find(" " + made + " ") != std::string::npos;
+        found |= has_word(vector.header("webhook-signature"), made);
       }
       BOOST_TEST(found);
       ++checked;

@@ -24,9 +24,10 @@ struct fixture {
   bool trusts = true, healthy = true;
   std::chrono::milliseconds idle{10};
   counting_events next;
-  node_readiness ready{next, {.trusts_leases = [this] { return trusts; },
-                              .since_last_turn = [this] { return idle; },
-                              .server_healthy = [this] { return healthy; }}};
+  node_readiness ready{next,
+                       {.trusts_leases = [this] { return trusts; },
+                        .since_last_turn = [this] { return idle; },
+                        .server_healthy = [this] { return healthy; }}};
 
   void all_is_well() {
     ready.availability(true, "");

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "core/circuit_breaker.hpp"
+#include "core/delivery_state.hpp"
+#include "core/tenant_config.hpp"
+#include "core/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace postrider {
+
+/// What is known of one delivery and its endpoint, from one snapshot.
+struct explain_facts {
+  delivery_state state = delivery_state::pending;
+  delivery_reason reason = delivery_reason::none;
+  std::uint32_t attempt_count = 0;
+  wall_time since{}; ///< when it came into this state
+  std::optional<wall_time> next_attempt_at{};
+  std::string_view last_error{}; ///< of the last attempt, as shown; empty: none
+  endpoint_status endpoint = endpoint_status::active;
+  breaker_state breaker = breaker_state::closed;
+  std::optional<wall_time> next_probe_at{};
+};
+
+/// api.md, `explain`: why a delivery is where it is.
+struct explanation {
+  std::string_view waiting_for{}; ///< a word of api.md; empty: null
+  std::optional<wall_time>
+    next_attempt_at{}; ///< the earliest that can be told; nothing where it hangs on something else
+  std::string detail;  ///< one sentence for people
+};
+
+/// What stands in the way, the greatest obstacle first:
+///
+/// | state | endpoint not active | breaker open or half open | due later | else |
+/// | --- | --- | --- | --- | --- |
+/// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | capacity |
+/// | in_flight | response | response | response | response |
+/// | succeeded, dead, cancelled | – | – | – | – |
+explanation explain(const explain_facts& facts, wall_time now);
+
+} // namespace postrider

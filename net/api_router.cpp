@@ -1,0 +1,143 @@
+#include "net/api_router.hpp"
+
+#include "net/http_guard.hpp"
+#include "net/http_syntax.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+std::string_view take_segment(std::string_view& path) noexcept {
+  const auto slash = path.find('/', 1);
+  const auto segment = path.substr(1, slash == std::string_view::npos ? slash : slash - 1);
+  path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash);
+  return segment;
+}
+
+/// Both begin with a slash.
+std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> parameters;
+  while (!pattern.empty() && !path.empty()) {
+    const auto wanted = take_segment(pattern);
+    if (wanted.starts_with('{')) {
+      const auto text = wanted.ends_with("…}") ? std::exchange(path, {}).substr(1) : take_segment(path);
+      auto decoded = percent_decode(text);
+      if (!decoded || decoded->empty())
+        return std::nullopt;
+      parameters.push_back(std::move(*decoded));
+    } else if (take_segment(path) != wanted) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty() || !path.empty())
+    return std::nullopt;
+  return parameters;
+}
+
+bool is_json(std::string_view content_type) noexcept {
+  return equal_ignoring_case(http_syntax::trimmed(content_type.substr(0, content_type.find(';'))), "application/json");
+}
+
+head_verdict refuse(problem what, std::string_view request_id, std::string allow = {}) {
+  auto response = std::make_unique<http_response>(problem_response(what, request_id));
+  if (!allow.empty())
+    response->headers.emplace_back("allow", std::move(allow));
+  return {0, false, std::move(response)};
+}
+
+head_verdict unknown_path(std::string_view request_id) {
+  return refuse({404, "not-found", "there is nothing at this path"}, request_id);
+}
+
+} // namespace
+
+api_router::api_router(std::vector<api_route> routes, api_auth& auth, std::size_t body_max)
+    : routes_(std::move(routes)), auth_(auth), body_max_(body_max) {}
+
+api_router::match api_router::find(std::string_view method, std::string_view path) const {
+  match out;
+  const auto wanted = method == "HEAD" ? std::string_view{"GET"} : method;
+  const auto allow = [&out](std::string_view word) {
+    out.allow += (out.allow.empty() ? "" : ", ") + std::string{word};
+  };
+  for (const auto& route : routes_) {
+    auto parameters = match_pattern(route.pattern, path);
+    if (!parameters)
+      continue;
+    allow(route.method);
+    if (route.method == "GET")
+      allow("HEAD");
+    if (route.method == wanted && out.route == nullptr) {
+      out.route = &route;
+      out.parameters = std::move(*parameters);
+    }
+  }
+  return out;
+}
+
+head_verdict api_router::examine(const request_head& head, std::string_view request_id) {
+  const auto found = find(head.method, path_of(head.path_and_query));
+  if (found.allow.empty())
+    return unknown_path(request_id);
+  if (found.route == nullptr && head.method == "OPTIONS")
+    return {0, false,
+            std::make_unique<http_response>(http_response{204, "", "", {{"allow", found.allow + ", OPTIONS"}}})};
+  if (found.route == nullptr)
+    return refuse({405, "method-not-allowed", "this path does not take that method"}, request_id,
+                  found.allow + ", OPTIONS");
+  const bool has_body = head.framing == body_framing::chunked || head.content_length > 0;
+  if (has_body && !is_json(head.content_type))
+    return refuse({415, "unsupported-media-type", "the body must be application/json"}, request_id);
+  return {body_max_, false, nullptr};
+}
+
+std::unique_ptr<http_response> api_router::handle(http_call call) {
+  auto found = find(call.head.method, path_of(call.head.path_and_query));
+  auto query = parse_query(query_of(call.head.path_and_query));
+  if (found.route == nullptr || !query) { // the route was there when the head was examined
+    const problem what = query ? not_found("path") : parameter_invalid("", "cannot be decoded");
+    return std::make_unique<http_response>(problem_response(what, call.request_id));
+  }
+  auto out = std::make_shared<api_call>();
+  out->method = call.head.method;
+  out->query = std::move(*query);
+  out->body = std::move(call.body);
+  out->authorization = call.head.authorization;
+  out->remote_address = call.remote_address;
+  out->request_id = call.request_id;
+  out->parameters = std::move(found.parameters);
+  out->to = call.to;
+  out->replies = call.replies;
+  const bool names_tenant = found.route->pattern.find("/{tenant}") != std::string_view::npos;
+  auth_.admit(std::move(out), found.route->needed, names_tenant, found.route->handle);
+  return nullptr;
+}
+
+http_handler* prefix_routes::find(std::string_view path) const noexcept {
+  const std::pair<std::string, http_handler*>* best = nullptr;
+  for (const auto& one : table_) {
+    const bool fits = one.first.ends_with('/') ? path.starts_with(one.first) : path == one.first;
+    if (fits && (best == nullptr || one.first.size() > best->first.size()))
+      best = &one;
+  }
+  return best == nullptr ? nullptr : best->second;
+}
+
+head_verdict prefix_routes::examine(const request_head& head, std::string_view request_id) {
+  if (head.path_and_query == "*") // OPTIONS * asks for nothing in particular (RFC 9110 section 9.3.7)
+    return {0, false, std::make_unique<http_response>(http_response{204, "", "", {}})};
+  auto* const handler = find(path_of(head.path_and_query));
+  return handler == nullptr ? unknown_path(request_id) : handler->examine(head, request_id);
+}
+
+std::unique_ptr<http_response> prefix_routes::handle(http_call call) {
+  auto* const handler = find(path_of(call.head.path_and_query));
+  if (handler == nullptr)
+    return std::make_unique<http_response>(problem_response(not_found("path"), call.request_id));
+  return handler->handle(std::move(call));
+}
+
+} // namespace postrider

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// What the claimer and the sweeper run.
+namespace postrider {
+
+/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets its deadline.
+/// Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is scheduled; 2, a row in flight
+/// past its deadline; 3, the fence holds (missing: it does not).
+///
+/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below it are not visited
+/// $8 true: the first one even if it is not due
+inline constexpr std::string_view claim_sql = R"sql(
+with lease as materialized (
+  select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
+), candidates as materialized (
+  select id, next_attempt_at, state from delivery
+  where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
+    and (select fence from lease) is not null
+  order by next_attempt_at
+  limit $6::integer + 1
+), chosen as materialized (
+  select * from candidates where next_attempt_at <= $4::timestamptz or $8::boolean order by next_attempt_at limit $6::integer
+), claimed as (
+  update delivery
+  set state = 1, fence = $3::bigint, next_attempt_at = $5::timestamptz, attempt_count = delivery.attempt_count + 1, updated_at = now()
+  from chosen
+  where delivery.id = chosen.id and delivery.state = chosen.state
+  returning delivery.id, delivery.event_id, delivery.tenant_no, delivery.attempt_count, delivery.step, delivery.seed,
+            chosen.next_attempt_at as was_due, chosen.state as was
+), counted as (
+  insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
+  select tenant_no, 0, -count(*) filter (where was = 0), count(*), -count(*) filter (where was = 2), 0, 0, 0
+  from claimed group by tenant_no
+)
+select 0 as kind, claimed.id, claimed.attempt_count, claimed.step, claimed.seed, null::bigint as number,
+       event.id, event.tenant_no, event.source_no, coalesce(source.name, 'api'), event.type, event.provider_event_id,
+       event.content_type, event.headers, event.forward_headers, event.body, (extract(epoch from claimed.was_due) * 1000000)::bigint
+from claimed
+join event on event.tenant_no = claimed.tenant_no and event.id = claimed.event_id
+left join source on source.no = event.source_no
+union all
+select 1, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000)::bigint,
+       null, null, null, null, null, null, null, null, null, null, null
+from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true order by next_attempt_at limit 1) later
+union all
+select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
+from (select id, attempt_count, step, fence from delivery
+      where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz
+        and next_attempt_at <= $4::timestamptz and state = 1 and (select fence from lease) is not null
+      order by next_attempt_at limit 256) late
+union all
+select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null from lease
+order by 1, 17
+)sql";
+
+/// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its schedule is used
+/// up. Answers how many victims there were, how many were closed, and the last victim's id.
+inline constexpr std::string_view interrupt_tail = R"sql(
+, p as (
+  update delivery
+  set state = 2, next_attempt_at = now(), updated_at = now(), last_reason = 15, last_status = 0
+  from victims
+  where delivery.id = victims.id and delivery.state = 1 and delivery.fence = victims.fence
+  returning delivery.id, delivery.tenant_no, delivery.attempt_count, victims.updated_at as started_at
+), a as (
+  insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status)
+  select id, attempt_count, started_at, greatest(0, least(2000000000, extract(epoch from now() - started_at) * 1000))::integer, 3, 15, 0
+  from p
+  on conflict do nothing
+), c as (
+  insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
+  select tenant_no, 0, 0, -count(*), count(*), 0, 0, 0 from p group by tenant_no
+)
+select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1)
+)sql";
+
+/// Those of my shards whose lease still holds. $1 shards  $2 fences
+inline constexpr std::string_view mine_head = R"sql(
+with mine as materialized (
+  select l.shard, l.fence from unnest($1::smallint[], $2::bigint[]) u (shard, fence)
+  join shard_lease l on l.shard = u.shard and l.fence = u.fence
+  where l.expires_at > clock_timestamp()
+))sql";
+
+/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4 below id  $5 limit
+inline const std::string interrupt_rides_sql = std::string{mine_head} + R"sql(
+, victims as materialized (
+  select id, fence, updated_at from delivery
+  where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1
+    and (shard in (select shard from mine)) is true and ((shard, fence) in (select shard, fence from mine)) is not true
+  order by id limit $5::integer
+))sql" + std::string{interrupt_tail};
+
+/// Rows in flight with a due time (claimed) under another's fence. $3 limit
+inline const std::string interrupt_claimed_sql = std::string{mine_head} + R"sql(
+, victims as materialized (
+  select id, fence, updated_at from delivery
+  where shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
+    and (shard in (select shard from mine)) is true and ((shard, fence) in (select shard, fence from mine)) is not true
+  limit $3::integer
+))sql" + std::string{interrupt_tail};
+
+/// All rows in flight of one endpoint but the known ones. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 known ids
+/// $5 lowest id that may have ridden
+inline const std::string interrupt_endpoint_sql = std::string{mine_head} + R"sql(
+, victims as materialized (
+  select id, fence, updated_at from delivery
+  where endpoint_no = $3::bigint and shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
+    and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
+  union all
+  select id, fence, updated_at from delivery
+  where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state = 1
+    and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
+))sql" + std::string{interrupt_tail};
+
+/// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who decides. $3 from id
+/// $4 below id
+inline const std::string expose_rides_sql = std::string{mine_head} + R"sql(
+update delivery set next_attempt_at = now()
+where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1
+  and ((shard, fence) in (select shard, fence from mine)) is true
+)sql";
+
+/// Skip scan: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. $1 shards  $2 only what is due
+/// by then
+inline constexpr std::string_view due_endpoints_sql = R"sql(
+with recursive first as (
+  (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
+   where next_attempt_at is not null and shard >= 0
+   order by shard, endpoint_no, next_attempt_at limit 1)
+  union all
+  (select found.shard, found.endpoint_no, found.tenant_no, found.next_attempt_at
+   from first
+   cross join lateral (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
+                       where next_attempt_at is not null and (delivery.shard, delivery.endpoint_no) > (first.shard, first.endpoint_no)
+                       order by shard, endpoint_no, next_attempt_at limit 1) found)
+)
+select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
+where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz
+)sql";
+
+} // namespace postrider

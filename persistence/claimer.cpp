@@ -1,0 +1,121 @@
+#include "persistence/claimer.hpp"
+
+#include "persistence/claim_sql.hpp"
+#include "persistence/parameters.hpp"
+
+#include <pqxx/pqxx>
+
+#include <bit>
+
+namespace postrider {
+
+namespace {
+
+constexpr milliseconds unbounded_every{60'000};
+// A row may become visible a little later than its due time says; what is later still waits for the unbounded look.
+constexpr milliseconds bound_margin{2'000};
+
+enum class row_kind : int { claimed = 0, later = 1, overdue = 2, owned = 3 };
+
+claimed_delivery read_claimed(const pqxx::row& row) {
+  auto what = std::make_shared<event>();
+  what->id = {read_uuid(row[6])};
+  what->tenant = row[7].as<std::int64_t>();
+  what->source = row[8].as<std::int64_t>();
+  what->source_name = row[9].c_str();
+  what->type = row[10].c_str();
+  what->provider_event_id = row[11].c_str();
+  what->content_type = row[12].c_str();
+  what->headers = read_bytes(row[13]);
+  what->forward_headers = read_bytes(row[14]);
+  what->body = read_bytes(row[15]);
+  return {{read_uuid(row[1])},
+          std::move(what),
+          row[2].as<std::uint32_t>(),
+          row[3].as<std::uint32_t>(),
+          std::bit_cast<std::uint32_t>(row[4].as<std::int32_t>())};
+}
+
+claim_result read_claim(const pqxx::result& rows) {
+  claim_result out;
+  out.owned = false;
+  for (const auto& row : rows) {
+    switch (static_cast<row_kind>(row[0].as<int>())) {
+    case row_kind::claimed:
+      out.claimed.push_back(read_claimed(row));
+      break;
+    case row_kind::later:
+      out.next_due = read_time_up(row[5]);
+      break;
+    case row_kind::overdue:
+      out.overdue_attempts.push_back({{read_uuid(row[1])}, row[5].as<std::int64_t>(), row[2].as<std::uint32_t>(), row[3].as<std::uint32_t>()});
+      break;
+    case row_kind::owned:
+      out.owned = true;
+      break;
+    }
+  }
+  return out;
+}
+
+} // namespace
+
+std::vector<prepared_sql> claimer::statements() {
+  return {{"claim", claim_sql}, {"interrupt_endpoint", interrupt_endpoint_sql}};
+}
+
+std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
+  const auto found = bounds_.find(endpoint);
+  if (found == bounds_.end() || now - found->second.unbounded_at >= unbounded_every)
+    return std::nullopt;
+  return found->second.lower;
+}
+
+void claimer::remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded, mono_time now) {
+  if (bounds_.size() >= bounds_max)
+    bounds_.clear(); // the next looks are unbounded, and no worse than that
+  auto& found = bounds_[request.endpoint];
+  if (unbounded)
+    found = {wall_time{}, now};
+  if (last_claimed)
+    found.lower = std::max(found.lower, std::min(*last_claimed, request.now) - bound_margin);
+}
+
+session_result<claim_result> claimer::claim(session& on, const claim_request& request) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto lower = lower_bound(request.endpoint, now);
+  std::optional<wall_time> last_claimed;
+  auto out = on.call([&](pqxx::connection_base& connection) {
+    const auto rows = pqxx::nontransaction{connection}.exec_prepared(
+      "claim", request.shard, request.endpoint, request.under, parameter(request.now), parameter(request.attempt_deadline),
+      std::clamp<std::uint32_t>(request.limit, 1, 256), lower ? parameter(*lower) : std::string{"-infinity"},
+      request.even_if_not_due);
+    auto result = read_claim(rows);
+    if (!result.claimed.empty())
+      last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
+    return result;
+  });
+  if (!out)
+    return out;
+  metrics_.claim_calls.add();
+  metrics_.claim_rows.add(out->claimed.size());
+  if (out->overdue_attempts.empty()) // overdue ones must stay in sight
+    remember(request, last_claimed, !lower, now);
+  return out;
+}
+
+session_result<std::size_t> claimer::close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
+                                                       const std::vector<delivery_id>& known, const uuid& rides_from) {
+  binary_array shards{array_type::int2}, fences{array_type::int8}, ids{array_type::uuid, known.size(), 16};
+  shards.add(shard);
+  fences.add(under);
+  for (const auto& each : known)
+    ids.add(each.value);
+  return on.call([&](pqxx::connection_base& connection) {
+    return pqxx::nontransaction{connection}
+      .exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids), to_string(rides_from))[1]
+      .as<std::size_t>();
+  });
+}
+
+} // namespace postrider

@@ -1,0 +1,54 @@
+#include "persistence/event_repository.hpp"
+
+#include "persistence/parameters.hpp"
+
+namespace postrider {
+namespace {
+
+/// A delivery is made at most a minute after its event (migrations/0001_schema.sql).
+constexpr std::chrono::minutes delivery_window{1};
+
+constexpr const char* get_sql =
+  "select coalesce(s.name, 'api') as source, v.type, v.provider_event_id, v.content_type, v.headers,"
+  " octet_length(v.body) as size"
+  " from event v left join source s on s.no = v.source_no where v.tenant_no = $1 and v.id = $2::uuid";
+constexpr const char* payload_sql =
+  "select content_type, body, erased_at is not null as erased from event where tenant_no = $1 and id = $2::uuid";
+constexpr const char* counts_sql =
+  "select d.state, count(*) from endpoint e join delivery d on d.endpoint_no = e.no"
+  " where e.tenant_no = $1 and d.id >= $2::uuid and d.id < $3::uuid and d.event_id = $4::uuid"
+  " group by d.state order by d.state";
+
+} // namespace
+
+event_record get_event(pqxx::transaction_base& transaction, const entered_tenant& tenant, const event_id& id) {
+  const auto rows = transaction.exec_params(get_sql, tenant.no, parameter(id.value));
+  if (rows.empty())
+    refuse_unknown("event");
+  const auto row = rows[0];
+  event_record out;
+  out.id = id;
+  out.source = row["source"].as<std::string>();
+  out.type = row["type"].as<std::string>();
+  out.provider_event_id = row["provider_event_id"].as<std::string>();
+  out.content_type = row["content_type"].as<std::string>();
+  out.headers = read_bytes(row["headers"]);
+  out.size = row["size"].as<std::size_t>();
+  out.received_at = time_of(id.value);
+  for (const auto& count :
+       transaction.exec_params(counts_sql, tenant.no, parameter(least_uuid_v7(out.received_at)),
+                               parameter(least_uuid_v7(out.received_at + delivery_window)), parameter(id.value)))
+    out.deliveries.emplace_back(static_cast<delivery_state>(count[0].as<int>()), count[1].as<std::int64_t>());
+  return out;
+}
+
+event_payload get_payload(pqxx::transaction_base& transaction, const entered_tenant& tenant, const event_id& id) {
+  const auto rows = transaction.exec_params(payload_sql, tenant.no, parameter(id.value));
+  if (rows.empty())
+    refuse_unknown("event");
+  if (rows[0]["erased"].as<bool>())
+    refuse({410, "payload-erased", "the payload was erased"});
+  return {rows[0]["content_type"].as<std::string>(), read_bytes(rows[0]["body"])};
+}
+
+} // namespace postrider

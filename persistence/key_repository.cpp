@@ -1,0 +1,144 @@
+#include "persistence/key_repository.hpp"
+
+#include "persistence/connection_string.hpp"
+#include "persistence/parameters.hpp"
+#include "persistence/random_bytes.hpp"
+#include "persistence/tenant_access.hpp"
+
+#include <pqxx/pqxx>
+
+#include <spdlog/spdlog.h>
+
+namespace postrider {
+namespace {
+
+#define POSTRIDER_KEY_COLUMNS                                                                                          \
+  "k.id, k.name, k.role, t.id as tenant_id, (extract(epoch from k.expires_at) * 1000000)::bigint as expires_at,"       \
+  " (extract(epoch from k.last_used_at) * 1000000)::bigint as last_used_at,"                                           \
+  " (extract(epoch from k.created_at) * 1000000)::bigint as created_at"
+
+constexpr const char* insert_sql =
+  "insert into api_key (id, tenant_no, name, role, hash, expires_at)"
+  " values ($1::uuid, nullif($2::bigint, 0), $3, $4, $5::bytea, nullif($6, '')::timestamptz)";
+constexpr const char* get_sql =
+  "select " POSTRIDER_KEY_COLUMNS " from api_key k left join tenant t on t.no = k.tenant_no"
+  " where k.id = $1::uuid";
+constexpr const char* list_sql =
+  "select " POSTRIDER_KEY_COLUMNS " from api_key k left join tenant t on t.no = k.tenant_no"
+  " where k.revoked_at is null and coalesce(k.tenant_no, 0) = $1 order by k.id desc limit 1000";
+constexpr const char* revoke_sql =
+  "update api_key set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null"
+  " returning coalesce(tenant_no, 0)";
+constexpr const char* find_sql =
+  "select " POSTRIDER_KEY_COLUMNS
+  " , coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) as note_use"
+  " from api_key k left join tenant t on t.no = k.tenant_no"
+  " where k.hash = $1::bytea and k.revoked_at is null"
+  " and (k.expires_at is null or k.expires_at > clock_timestamp())"
+  " and (k.tenant_no is null or t.deleted_at is null)";
+constexpr const char* note_use_sql = "update api_key set last_used_at = clock_timestamp() where id = $1::uuid";
+constexpr const char* tenant_sql = "select no from tenant where deleted_at is null and (slug = $1 or id = $2::uuid)";
+
+api_key_record read_key(const pqxx::row& row) {
+  api_key_record out;
+  out.id = {read_uuid(row["id"])};
+  out.name = row["name"].as<std::string>();
+  out.role = static_cast<api_role>(row["role"].as<int>());
+  if (!row["tenant_id"].is_null())
+    out.tenant = tenant_id{read_uuid(row["tenant_id"])};
+  out.expires_at = read_optional_time(row["expires_at"]);
+  out.last_used_at = read_optional_time(row["last_used_at"]);
+  out.created_at = read_time(row["created_at"]);
+  return out;
+}
+
+/// 0: no tenant.
+tenant_no find_tenant(pqxx::transaction_base& transaction, const std::string& slug_or_id) {
+  if (slug_or_id.empty())
+    return 0;
+  const auto id = parse_id<tenant_id>(slug_or_id);
+  const auto rows = transaction.exec_params(tenant_sql, slug_or_id, parameter(id ? id->value : uuid{}));
+  if (rows.empty())
+    refuse_unknown("tenant");
+  return rows[0][0].as<tenant_no>();
+}
+
+/// `work(transaction)` in a transaction and connection of its own.
+template <class T, class F>
+result<T> in_one_transaction(const std::string& url, F&& work) {
+  const auto dsn = connection_string(url, "postrider keys", milliseconds{5'000});
+  if (!dsn)
+    return dsn.error();
+  try {
+    pqxx::connection connection{*dsn};
+    const pqxx::quiet_errorhandler quiet{connection}; // notices would go to standard error
+    pqxx::work transaction{connection};
+    transaction.exec("set local statement_timeout = 10000");
+    T out = work(transaction);
+    transaction.commit();
+    return out;
+  } catch (const refusal& refused) {
+    return refused.what;
+  } catch (const pqxx::broken_connection& error) {
+    return store_unavailable(error.what());
+  } catch (const std::exception& error) {
+    return problem{500, "internal-error", error.what()};
+  }
+}
+
+} // namespace
+
+result<created_api_key> create_api_key(const std::string& url, const new_api_key& wanted) {
+  const bool is_operator = wanted.role == api_role::operator_;
+  if (is_operator != wanted.tenant.empty())
+    return problem{422,
+                   "validation-failed",
+                   "the role does not go with the tenant",
+                   {{"/tenant", is_operator ? "not-allowed" : "required",
+                     is_operator ? "an operator's key belongs to no tenant" : "this role needs a tenant"}}};
+  return in_one_transaction<created_api_key>(url, [&](pqxx::transaction_base& transaction) {
+    const auto now = database_now(transaction);
+    const auto tenant = find_tenant(transaction, wanted.tenant);
+    const key_id id{new_uuid(now)};
+    created_api_key out{{}, make_api_key(random_bytes<32>())};
+    const auto hash = hash_api_key(out.key);
+    transaction.exec_params0(insert_sql, parameter(id.value), tenant, wanted.name, static_cast<int>(wanted.role),
+                             pqxx::binarystring{hash.data(), hash.size()},
+                             wanted.expires_at ? to_rfc3339(*wanted.expires_at) : std::string{});
+    out.record = read_key(transaction.exec_params1(get_sql, parameter(id.value)));
+    audit(transaction, tenant, now, "key.create", to_string(id));
+    return out;
+  });
+}
+
+result<std::vector<api_key_record>> list_api_keys(const std::string& url, const std::string& tenant) {
+  return in_one_transaction<std::vector<api_key_record>>(url, [&](pqxx::transaction_base& transaction) {
+    std::vector<api_key_record> out;
+    for (const auto& row : transaction.exec_params(list_sql, find_tenant(transaction, tenant)))
+      out.push_back(read_key(row));
+    return out;
+  });
+}
+
+result<bool> revoke_api_key(const std::string& url, const key_id& id) {
+  return in_one_transaction<bool>(url, [&](pqxx::transaction_base& transaction) {
+    const auto rows = transaction.exec_params(revoke_sql, parameter(id.value));
+    if (rows.empty())
+      refuse_unknown("key");
+    audit(transaction, rows[0][0].as<tenant_no>(), database_now(transaction), "key.revoke", to_string(id));
+    return true;
+  });
+}
+
+std::optional<api_key_record> find_api_key(pqxx::connection_base& connection, const api_key_hash& hash) {
+  pqxx::nontransaction session{connection};
+  const auto rows = session.exec_params(find_sql, pqxx::binarystring{hash.data(), hash.size()});
+  if (rows.empty())
+    return std::nullopt;
+  const auto found = read_key(rows[0]);
+  if (rows[0]["note_use"].as<bool>())
+    session.exec_params0(note_use_sql, parameter(found.id.value));
+  return found;
+}
+
+} // namespace postrider

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "actors/management_store.hpp"
+#include "persistence/management_queue.hpp"
+#include "persistence/tenant_access.hpp"
+
+#include <pqxx/pqxx>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+/// How a function over a transaction becomes a call of the management store. Include it in .cpp files only: it brings
+/// all of libpqxx.
+namespace postrider {
+
+/// What a caller is told of a failed session: 503 where it may try again, 422 where PostgreSQL refuses a value, 500 for
+/// our mistakes (whose detail is logged, not told).
+problem problem_of(const session_failure& failure);
+
+/// `work(session&) -> result<T>` on a worker; `done` gets its result, or the problem that kept it from being run or
+/// finished in time.
+template <class T, class F>
+void post_call(management_queue& queue, reply<T> done, F work) {
+  const auto answer = std::make_shared<reply<T>>(std::move(done));
+  const auto call = std::make_shared<management_call>();
+  call->fail = [answer](problem what) { (*answer)(std::move(what)); };
+  call->run = [answer, work = std::move(work)](session& connection, management_call& self) mutable {
+    auto out = work(connection);
+    if (self.claim_answer())
+      (*answer)(std::move(out));
+  };
+  if (!queue.post(call))
+    (*answer)(problem{503, "overloaded", "too many requests wait for the database", {}, std::chrono::seconds{1}});
+}
+
+/// `work(pqxx::transaction_base&) -> T` in one transaction, committed before this returns; a `refusal` rolls it back.
+template <class T, class Transaction, class F>
+result<T> transact(session& connection, F& work) {
+  auto outcome = connection.call([&](pqxx::connection_base& raw) -> result<T> {
+    try {
+      Transaction transaction{raw};
+      T out = work(transaction);
+      transaction.commit();
+      return out;
+    } catch (const refusal& refused) {
+      return refused.what;
+    }
+  });
+  if (!outcome)
+    return problem_of(outcome.error());
+  return std::move(*outcome);
+}
+
+/// All that a call reads is of one moment.
+using snapshot = pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>;
+
+/// A call that only reads, confined to `tenant`: `work(transaction, entered_tenant) -> T`.
+template <class T, class F>
+void post_read(management_queue& queue, std::string tenant, reply<T> done, F work) {
+  post_call<T>(queue, std::move(done),
+               [tenant = std::move(tenant), work = std::move(work)](session& connection) mutable {
+                 auto confined = [&](pqxx::transaction_base& transaction) {
+                   return work(transaction, enter_tenant(transaction, tenant, access::read));
+                 };
+                 return transact<T, snapshot>(connection, confined);
+               });
+}
+
+/// A change of a tenant's configuration: `work(transaction, entered_tenant) -> T`. `changed` is told of it once it is
+/// committed.
+template <class T, class F>
+void post_change(management_queue& queue, std::string tenant, const std::function<void(tenant_no)>& changed,
+                 reply<T> done, F work) {
+  post_call<T>(queue, std::move(done),
+               [&changed, tenant = std::move(tenant), work = std::move(work)](session& connection) mutable {
+                 tenant_no no = 0;
+                 auto confined = [&](pqxx::transaction_base& transaction) {
+                   const auto entered = enter_tenant(transaction, tenant, access::write);
+                   no = entered.no;
+                   return work(transaction, entered);
+                 };
+                 auto out = transact<T, pqxx::work>(connection, confined);
+                 if (out && changed)
+                   changed(no);
+                 return out;
+               });
+}
+
+} // namespace postrider

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "actors/management_store.hpp"
+#include "core/metrics.hpp"
+#include "core/secret_box.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace postrider {
+
+struct management_store_options {
+  std::string url; ///< libpq URL or DSN
+  secret_key master_key{};
+  std::function<void(tenant_no)>
+    changed{};             ///< after each committed change of a tenant's configuration; returns at once
+  std::size_t workers = 2; ///< threads, each with a connection
+  std::size_t waiting_max = 256;
+  milliseconds call_deadline{5'000}; ///< from the call to its answer; statements end before
+};
+
+/// The management store on PostgreSQL. Connects by itself and for ever; exists also while the database is away.
+/// Callbacks come from its threads; in two cases from the caller's, before the call returns: a key that is cached, and
+/// `overloaded`.
+///
+/// Each change of a tenant, its sources or endpoints locks the tenant's row first and counts up its `config_version` in
+/// the same transaction, so the versions of a tenant are in the order of commits. All but the lists of tenants and the
+/// search for keys run as postrider_api, confined to their tenant by row-level security. An answer of 503 leaves open
+/// whether a change was committed.
+class postgres_management_store final : public management_store {
+public:
+  postgres_management_store(management_store_options options, metrics& counts);
+  ~postgres_management_store() override;
+
+  void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) override;
+
+  void create_tenants(std::vector<new_tenant> tenants, reply<std::vector<tenant_record>> done) override;
+  void list_tenants(page_request page, reply<postrider::page<tenant_record>> done) override;
+  void get_tenant(std::string slug_or_id, reply<tenant_record> done) override;
+  void delete_tenant(std::string slug_or_id, reply<bool> done) override;
+
+  void create_sources(std::string tenant, std::vector<new_source> sources,
+                      reply<std::vector<source_record>> done) override;
+  void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) override;
+  void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) override;
+  void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) override;
+
+  void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
+                        reply<std::vector<endpoint_record>> done) override;
+  void list_endpoints(std::string tenant, page_request page, reply<postrider::page<endpoint_record>> done) override;
+  void get_endpoint(std::string tenant, endpoint_id id, reply<endpoint_record> done) override;
+  void get_endpoint_secret(std::string tenant, endpoint_id id, reply<std::string> done) override;
+  void delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) override;
+
+  void get_event(std::string tenant, event_id id, reply<event_record> done) override;
+  void get_payload(std::string tenant, event_id id, reply<event_payload> done) override;
+  void list_deliveries(std::string tenant, delivery_filter filter, page_request page,
+                       reply<postrider::page<delivery_record>> done) override;
+  void get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) override;
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace postrider

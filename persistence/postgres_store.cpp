@@ -1,0 +1,296 @@
+#include "persistence/postgres_store.hpp"
+
+#include "persistence/accept_batch.hpp"
+#include "persistence/accept_queue.hpp"
+#include "persistence/accept_writer.hpp"
+#include "persistence/availability.hpp"
+#include "persistence/claimer.hpp"
+#include "persistence/lease_keeper.hpp"
+#include "persistence/maintenance.hpp"
+#include "persistence/open_rides.hpp"
+#include "persistence/outcome_writer.hpp"
+#include "persistence/random_id.hpp"
+#include "persistence/record_queue.hpp"
+#include "persistence/runtime_store.hpp"
+#include "persistence/session_worker.hpp"
+#include "persistence/shard_table.hpp"
+#include "persistence/sweeper.hpp"
+#include "persistence/tenant_loader.hpp"
+#include "persistence/watchdog.hpp"
+
+#include <algorithm>
+
+namespace postrider {
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+template <class... Lists>
+std::vector<prepared_sql> joined(Lists... lists) {
+  std::vector<prepared_sql> out;
+  (out.insert(out.end(), lists.begin(), lists.end()), ...);
+  return out;
+}
+
+session_options session_of(const postgres_store_options& options, std::string role, bool pinned,
+                           std::vector<prepared_sql> statements) {
+  session_options out;
+  out.url = options.url;
+  out.role = std::move(role);
+  out.pinned_plans = pinned;
+  out.idle_in_transaction_timeout = options.lease_ttl / 3;
+  out.statements = std::move(statements);
+  return out;
+}
+
+/// The renewal must be over, or known to hang, well within the lease.
+session_options lease_session(const postgres_store_options& options) {
+  auto out = session_of(options, "lease", true, {});
+  out.statement_timeout = options.lease_ttl / 3;
+  out.lock_timeout = options.lease_ttl / 3;
+  out.call_deadline = options.lease_ttl / 2;
+  return out;
+}
+
+session_options accept_session(const postgres_store_options& options) {
+  auto out = session_of(options, "accept", true, accept_statements());
+  out.statement_timeout = milliseconds{4'000}; // below an event's deadline
+  return out;
+}
+
+/// A sweep may look at a whole backlog.
+session_options poll_session(const postgres_store_options& options) {
+  auto out = session_of(options, "poll", true, joined(sweeper::statements(), configuration_poll::statements()));
+  out.statement_timeout = milliseconds{30'000};
+  out.call_deadline = milliseconds{35'000};
+  return out;
+}
+
+session_options maintenance_session(const postgres_store_options& options) {
+  auto out = session_of(options, "maintenance", false, {});
+  out.statement_timeout = milliseconds{600'000};
+  out.call_deadline = milliseconds{610'000};
+  return out;
+}
+
+} // namespace
+
+struct postgres_store::parts {
+  parts(postgres_store_options given, store_events& receiver);
+
+  accept_environment environment() {
+    return {queue, events, rides, reports, *options.counts, *options.clock, [this] { maintenance.hurry(); }};
+  }
+  lease_environment leases() {
+    return {events, reports, *options.counts, options.clock, options.trust, shards, rides, [this] { poll.hurry(); }};
+  }
+  void schedule();
+
+  const postgres_store_options options;
+  store_events& events;
+  watchdog dog;
+  availability reports;
+  open_rides rides;
+  shard_table shards;
+  claimer claims;
+  sweeper sweeps;
+  configuration_poll changes;
+  accept_queue queue;
+  record_queue outcomes;
+  session_worker claim;
+  session_worker lookup;
+  session_worker poll;
+  session_worker maintenance;
+  lease_keeper keeper;
+  std::vector<std::unique_ptr<accept_writer>> writers;
+  std::unique_ptr<outcome_writer> recorder;
+  bool started = false;
+};
+
+postgres_store::parts::parts(postgres_store_options given, store_events& receiver)
+  : options{std::move(given)}
+  , events{receiver}
+  , reports{events, *options.counts}
+  , claims{*options.counts}
+  , sweeps{events, *options.counts, options.clock, shards, rides}
+  , changes{events, options.clock}
+  , queue{{.linger = options.accept_linger}, *options.counts,
+          [this](std::vector<queued_accept> late) {
+            for (auto& each : late)
+              each.item->outcome = accept_outcome::unavailable;
+            publish_accepts(environment(), std::move(late));
+          }}
+  , outcomes{*options.counts}
+  , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports, session_role::claim}
+  , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog, *options.counts}
+  , poll{poll_session(options), dog, *options.counts}
+  , maintenance{maintenance_session(options), dog, *options.counts}
+  , keeper{leases(),
+           {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
+            options.lease_ttl,
+            options.refused},
+           lease_session(options),
+           dog} {
+  schedule();
+}
+
+void postgres_store::parts::schedule() {
+  poll.every(milliseconds{250}, "sweep", [this](session& on) { return sweeps.sweep(on); });
+  poll.every(milliseconds{500}, "configuration poll", [this](session& on) { return changes.poll(on); });
+  poll.every(milliseconds{1'000}, "due poll", [this](session& on) { return sweeps.poll_due(on); });
+  poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
+  maintenance.every(milliseconds{600'000}, "partitions", ensure_partitions);
+  maintenance.every(milliseconds{5'000}, "counters", fold_counters);
+  maintenance.every(milliseconds{3'600'000}, "expired", drop_expired);
+  maintenance.every(milliseconds{1'800'000}, "freeze", freeze_past_days);
+}
+
+postgres_store::postgres_store(postgres_store_options options, store_events& events)
+  : parts_{std::make_unique<parts>(std::move(options), events)} {
+}
+
+postgres_store::~postgres_store() {
+  stop(milliseconds{1'000});
+}
+
+result<void> postgres_store::start() {
+  auto& p = *parts_;
+  p.started = true;
+  if (auto registered = p.keeper.start(); !registered) {
+    p.started = false;
+    return registered;
+  }
+  p.maintenance.start();
+  p.poll.start();
+  p.lookup.start();
+  p.claim.start();
+  p.recorder = std::make_unique<outcome_writer>(p.outcomes, p.rides, p.reports, *p.options.counts,
+                                                session_of(p.options, "outcome", true, record_statements()), p.dog);
+  for (int i = 0; i < std::clamp(p.options.accept_writers, 1, 4); ++i)
+    p.writers.push_back(std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog));
+  return {};
+}
+
+void postgres_store::drain() {
+  parts_->keeper.drain();
+}
+
+void postgres_store::close_accepting(milliseconds deadline) {
+  auto& p = *parts_;
+  p.queue.close();
+  p.queue.wait_drained(clock_type::now() + deadline);
+  for (auto& each : p.writers)
+    each->join();
+  p.queue.expire_all();
+}
+
+void postgres_store::stop(milliseconds deadline) {
+  auto& p = *parts_;
+  if (!std::exchange(p.started, false))
+    return;
+  const auto until = clock_type::now() + deadline;
+  close_accepting(deadline);
+  p.claim.stop(milliseconds{0});
+  p.outcomes.wait_drained(until);
+  p.outcomes.close();
+  p.recorder->join();
+  p.lookup.stop(std::max(milliseconds{0}, std::chrono::floor<milliseconds>(until - clock_type::now())));
+  p.poll.stop(milliseconds{0});
+  p.maintenance.stop(milliseconds{0});
+  p.keeper.stop();
+}
+
+bool postgres_store::accept(accept_item_ptr& item) {
+  std::vector<delivery_id> riding;
+  for (const auto& each : item->deliveries)
+    if (each.ride)
+      riding.push_back(each.id);
+  // Before it is queued: the writer may be done with it before this call returns.
+  parts_->rides.add(riding);
+  if (parts_->queue.push(item))
+    return true;
+  parts_->rides.remove(riding);
+  return false;
+}
+
+void postgres_store::record(std::vector<outcome_write> writes) {
+  parts_->outcomes.push(std::move(writes));
+}
+
+void postgres_store::claim(claim_request request, std::function<void(claim_result)> done) {
+  auto& p = *parts_;
+  p.claim.post({[&p, request, done](session& on) -> std::optional<session_failure> {
+                  auto answer = p.claims.claim(on, request);
+                  if (!answer)
+                    return answer.error();
+                  done(std::move(*answer));
+                  return std::nullopt;
+                },
+                [done] {
+                  claim_result away;
+                  away.available = false;
+                  done(std::move(away));
+                }});
+}
+
+void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
+                                       std::vector<delivery_id> known,
+                                       std::function<void(std::optional<std::size_t>)> done) {
+  auto& p = *parts_;
+  p.claim.post({[&p, endpoint, shard, under, known = std::move(known), done](session& on) -> std::optional<session_failure> {
+                  const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
+                  const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from);
+                  if (!closed)
+                    return closed.error();
+                  p.options.counts->attempts_interrupted.add(*closed);
+                  done(*closed);
+                  return std::nullopt;
+                },
+                [done] { done(std::nullopt); }});
+}
+
+void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {
+  auto& p = *parts_;
+  p.lookup.post({[&p, key = std::move(key), done](session& on) -> std::optional<session_failure> {
+                   auto found = read_tenant(on, key, p.options.master_keys);
+                   if (!found)
+                     return found.error();
+                   done(std::move(*found));
+                   return std::nullopt;
+                 },
+                 [done] { done(store_unavailable()); }});
+}
+
+void postgres_store::load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) {
+  parts_->lookup.post({[endpoint, done](session& on) -> std::optional<session_failure> {
+                         auto found = read_runtime(on, endpoint);
+                         if (!found)
+                           return found.error();
+                         done(std::move(*found));
+                         return std::nullopt;
+                       },
+                       [done] { done(store_unavailable()); }});
+}
+
+void postgres_store::save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) {
+  const auto& options = parts_->options;
+  const runtime_write write{now, shard, under, std::move(cause), options.node_name, random_id(options.clock->now())};
+  parts_->lookup.post({.work = [write](session& on) -> std::optional<session_failure> {
+                         const auto done = write_runtime(on, write);
+                         return done ? std::nullopt : std::optional{done.error()};
+                       },
+                       .keep = true});
+}
+
+void postgres_store::disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) {
+  const auto& options = parts_->options;
+  parts_->lookup.post({.work = [=, node = options.node_name, id = random_id(options.clock->now()),
+                                why = std::move(reason)](session& on) -> std::optional<session_failure> {
+                         const auto done = write_disabled(on, tenant, endpoint, why, node, id);
+                         return done ? std::nullopt : std::optional{done.error()};
+                       },
+                       .keep = true});
+}
+
+} // namespace postrider

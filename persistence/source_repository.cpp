@@ -1,0 +1,109 @@
+#include "persistence/source_repository.hpp"
+
+#include "persistence/paging.hpp"
+#include "persistence/parameters.hpp"
+#include "persistence/secret_columns.hpp"
+
+namespace postrider {
+namespace {
+
+#define POSTRIDER_SOURCE_COLUMNS                                                                                       \
+  "no, id, name, provider, scheme, enabled, on_unverified, dedupe,"                                                    \
+  " (select count(*) from source_secret s where s.source_no = source.no"                                               \
+  "   and (s.expires_at is null or s.expires_at > clock_timestamp())) as secret_count,"                                \
+  " (extract(epoch from created_at) * 1000000)::bigint as created_at, (extract(epoch from updated_at) * "              \
+  "1000000)::bigint as updated_at"
+
+constexpr const char* insert_sql =
+  "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe)"
+  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_no, name) where deleted_at is null do nothing"
+  " returning no";
+constexpr const char* insert_secret_sql =
+  "insert into source_secret (source_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
+constexpr const char* list_sql =
+  "select " POSTRIDER_SOURCE_COLUMNS " from source"
+  " where tenant_no = $1 and deleted_at is null and id < $2::uuid order by id desc limit $3";
+constexpr const char* get_sql = "select " POSTRIDER_SOURCE_COLUMNS " from source where no = $1";
+constexpr const char* find_sql = "select no from source where deleted_at is null and tenant_no = current_tenant_no()"
+                                 " and (id = $1::uuid or name = $2) order by id = $1::uuid desc limit 1";
+constexpr const char* delete_sql =
+  "update source set deleted_at = clock_timestamp(), updated_at = clock_timestamp() where no = $1 returning id";
+
+source_record read_source(const pqxx::row& row, const std::string& tenant_slug) {
+  source_record out;
+  out.id = {read_uuid(row["id"])};
+  out.tenant_slug = tenant_slug;
+  out.name = row["name"].as<std::string>();
+  out.provider = row["provider"].as<std::string>();
+  out.scheme = row["scheme"].as<std::string>();
+  out.enabled = row["enabled"].as<bool>();
+  out.on_unverified = static_cast<unverified_mode>(row["on_unverified"].as<int>());
+  out.dedupe = static_cast<dedupe_mode>(row["dedupe"].as<int>());
+  out.secret_count = row["secret_count"].as<std::size_t>();
+  out.created_at = read_time(row["created_at"]);
+  out.updated_at = read_time(row["updated_at"]);
+  return out;
+}
+
+/// The newest has the greatest ordinal.
+void insert_secrets(pqxx::transaction_base& transaction, const entered_tenant& tenant, const source_id& id,
+                    source_no no, const std::vector<std::string>& secrets, const secret_key& data_key) {
+  auto ordinal = static_cast<int>(secrets.size());
+  for (const auto& secret : secrets) {
+    const auto sealed = seal_column(data_key, secret, source_secret_associated_data(id, ordinal));
+    transaction.exec_params0(insert_secret_sql, no, ordinal, tenant.no, pqxx::binarystring{sealed});
+    --ordinal;
+  }
+}
+
+} // namespace
+
+std::vector<source_record> create_sources(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                          const std::vector<new_source>& sources, const secret_key& data_key) {
+  std::vector<source_record> out;
+  for (const auto& each : sources) {
+    const source_id id{new_uuid(tenant.now, out.size())};
+    const auto rows =
+      transaction.exec_params(insert_sql, parameter(id.value), tenant.no, each.name, each.provider, each.scheme,
+                              each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe));
+    if (rows.empty())
+      refuse({409, "name-taken", "the name " + each.name + " is taken"});
+    const auto no = rows[0][0].as<source_no>();
+    insert_secrets(transaction, tenant, id, no, each.secrets, data_key);
+    out.push_back(read_source(transaction.exec_params1(get_sql, no), tenant.slug));
+    audit(transaction, tenant.no, tenant.now, "source.create", to_string(id));
+  }
+  return out;
+}
+
+page<source_record> list_sources(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                 const page_request& request) {
+  const auto rows = transaction.exec_params(list_sql, tenant.no, parameter(before_of(request)), row_limit(request));
+  return read_page<source_record>(
+    rows, request, [&](const pqxx::row& row) { return read_source(row, tenant.slug); },
+    [](const source_record& each) { return each.id.value; });
+}
+
+std::optional<source_no> find_source(pqxx::transaction_base& transaction, std::string_view name_or_id) {
+  const auto id = parse_id<source_id>(name_or_id);
+  const auto rows = transaction.exec_params(find_sql, parameter(id ? id->value : uuid{}), std::string{name_or_id});
+  return rows.empty() ? std::nullopt : std::optional{rows[0][0].as<source_no>()};
+}
+
+source_record get_source(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                         std::string_view name_or_id) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  return read_source(transaction.exec_params1(get_sql, *no), tenant.slug);
+}
+
+void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  const source_id id{read_uuid(transaction.exec_params1(delete_sql, *no)[0])};
+  audit(transaction, tenant.no, tenant.now, "source.delete", to_string(id));
+}
+
+} // namespace postrider

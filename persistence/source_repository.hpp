@@ -1,0 +1,26 @@
+#pragma once
+
+#include "actors/management_store.hpp"
+#include "core/secret_box.hpp"
+#include "persistence/tenant_access.hpp"
+
+#include <string_view>
+#include <vector>
+
+/// SQL of sources, inside a transaction that `enter_tenant` has confined to their tenant. What cannot be is thrown as
+/// `refusal`.
+namespace postrider {
+
+/// All or none. 409 `name-taken` names the name.
+std::vector<source_record> create_sources(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                          const std::vector<new_source>& sources, const secret_key& data_key);
+page<source_record> list_sources(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                 const page_request& request);
+/// A name that looks like an id is found too, unless that is the id of another source.
+source_record get_source(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                         std::string_view name_or_id);
+void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id);
+/// The number of a living source, or nothing.
+std::optional<source_no> find_source(pqxx::transaction_base& transaction, std::string_view name_or_id);
+
+} // namespace postrider

@@ -1,0 +1,170 @@
+#include "persistence/tenant_loader.hpp"
+
+#include "persistence/lookup_sql.hpp"
+#include "persistence/parameters.hpp"
+#include "persistence/secret_columns.hpp"
+
+#include <pqxx/pqxx>
+
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <map>
+
+namespace postrider {
+
+namespace {
+
+milliseconds to_milliseconds(double value) {
+  return milliseconds{std::llround(value)};
+}
+
+template <class T>
+void read_into(T& out, const pqxx::field& field) {
+  if (!field.is_null())
+    out = field.as<T>();
+}
+void read_into(milliseconds& out, const pqxx::field& field, double unit = 1.0) {
+  if (!field.is_null())
+    out = to_milliseconds(field.as<double>() * unit);
+}
+
+retry_policy read_retry(const pqxx::row& row) {
+  if (!row[6].as<bool>())
+    return default_retry_policy();
+  retry_policy out;
+  read_into(out.base, row[7]);
+  read_into(out.factor, row[8]);
+  read_into(out.delay_max, row[9]);
+  read_into(out.attempts_max, row[10]);
+  read_into(out.jitter, row[11]);
+  return out; // the schedule comes with the lists
+}
+
+breaker_policy read_breaker(const pqxx::row& row, milliseconds timeout) {
+  breaker_policy out;
+  read_into(out.failures, row[12]);
+  read_into(out.failure_rate, row[13]);
+  read_into(out.window, row[14], 1'000.0);
+  read_into(out.min_requests, row[15]);
+  read_into(out.cool_down, row[16]);
+  read_into(out.cool_down_max, row[17]);
+  read_into(out.jitter, row[18]);
+  read_into(out.probes, row[19]);
+  out.probe_timeout = timeout + milliseconds{5'000}; // the attempt's own deadline comes first
+  return out;
+}
+
+endpoint_config read_endpoint(const pqxx::row& row) {
+  endpoint_config out;
+  out.no = row[0].as<std::int64_t>();
+  out.id = {read_uuid(row[1])};
+  out.url = row[2].c_str();
+  out.max_in_flight = row[3].as<std::uint32_t>();
+  out.timeout = milliseconds{row[4].as<std::int64_t>()};
+  out.status = static_cast<endpoint_status>(row[5].as<int>());
+  out.retry = read_retry(row);
+  out.breaker = read_breaker(row, out.timeout);
+  return out;
+}
+
+source_config read_source(const pqxx::row& row) {
+  source_config out;
+  out.no = row[0].as<std::int64_t>();
+  out.id = {read_uuid(row[1])};
+  out.name = row[2].c_str();
+  out.provider = row[3].c_str();
+  out.scheme = row[4].c_str();
+  out.enabled = row[5].as<bool>();
+  out.on_unverified = static_cast<unverified_mode>(row[6].as<int>());
+  out.dedupe = static_cast<dedupe_mode>(row[7].as<int>());
+  return out;
+}
+
+enum class list_kind : int { event_type = 0, source = 1, header = 2, delay = 3 };
+
+void add_element(endpoint_config& endpoint, const pqxx::row& row) {
+  switch (static_cast<list_kind>(row[1].as<int>())) {
+  case list_kind::event_type:
+    endpoint.event_types.emplace_back(row[2].c_str());
+    break;
+  case list_kind::source:
+    endpoint.sources.push_back(row[2].as<std::int64_t>());
+    break;
+  case list_kind::header:
+    endpoint.headers.emplace_back(row[2].c_str(), row[3].c_str());
+    break;
+  case list_kind::delay:
+    endpoint.retry.schedule.push_back(to_milliseconds(row[2].as<double>() * 1'000.0));
+    break;
+  }
+}
+
+template <class Owner, class AssociatedData>
+void add_secret(Owner& owner, const pqxx::row& row, const std::optional<secret_key>& key, AssociatedData associated_data) {
+  const auto ordinal = row[1].as<int>();
+  auto clear = key ? open(*key, read_bytes(row[2]), associated_data(owner.id, ordinal)) : std::nullopt;
+  if (clear)
+    owner.secrets.push_back({std::move(*clear), read_optional_time(row[3])});
+  else
+    spdlog::error("store: a secret cannot be opened owner={} ordinal={}", to_string(owner.id), ordinal);
+}
+
+std::optional<secret_key> open_with_any(std::span<const secret_key> keys, const tenant_id& tenant, const std::string& sealed) {
+  for (const auto& each : keys)
+    if (auto opened = open_data_key(each, tenant, sealed))
+      return opened;
+  spdlog::error("store: the tenant's data key cannot be opened with the master keys that are configured tenant={}", to_string(tenant));
+  return std::nullopt;
+}
+
+} // namespace
+
+std::vector<prepared_sql> tenant_loader_statements() {
+  return {{"find_tenant", find_tenant_sql},
+          {"find_sources", find_sources_sql},
+          {"find_source_secrets", find_source_secrets_sql},
+          {"find_endpoints", find_endpoints_sql},
+          {"find_endpoint_lists", find_endpoint_lists_sql},
+          {"find_endpoint_secrets", find_endpoint_secrets_sql}};
+}
+
+session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys) {
+  const auto id = parse_id<tenant_id>(key.slug_or_id);
+  const auto id_text = id ? std::optional{to_string(id->value)} : std::nullopt;
+  return on.call([&](pqxx::connection_base& connection) -> tenant_config_ptr {
+    pqxx::transaction<pqxx::isolation_level::repeatable_read> transaction{connection}; // one version of everything
+    const auto found = transaction.exec_prepared("find_tenant", key.no, key.slug_or_id, id_text ? id_text->c_str() : nullptr);
+    if (found.empty())
+      return nullptr;
+    auto out = std::make_shared<tenant_config>();
+    out->no = found[0][0].as<std::int64_t>();
+    out->id = {read_uuid(found[0][1])};
+    out->slug = found[0][2].c_str();
+    out->shard = static_cast<shard_no>(found[0][3].as<int>());
+    out->version = found[0][4].as<std::int64_t>();
+    out->enabled = found[0][5].as<bool>();
+    const auto data_key = open_with_any(keys, out->id, read_bytes(found[0][6]));
+
+    std::map<std::int64_t, std::size_t> sources;
+    for (const auto& row : transaction.exec_prepared("find_sources", out->no)) {
+      out->sources.push_back(read_source(row));
+      sources.emplace(out->sources.back().no, out->sources.size() - 1);
+    }
+    for (const auto& row : transaction.exec_prepared("find_source_secrets", out->no))
+      add_secret(out->sources[sources.at(row[0].as<std::int64_t>())], row, data_key, source_secret_associated_data);
+
+    std::map<std::int64_t, std::size_t> endpoints;
+    for (const auto& row : transaction.exec_prepared("find_endpoints", out->no)) {
+      out->endpoints.push_back(read_endpoint(row));
+      endpoints.emplace(out->endpoints.back().no, out->endpoints.size() - 1);
+    }
+    for (const auto& row : transaction.exec_prepared("find_endpoint_lists", out->no))
+      add_element(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row);
+    for (const auto& row : transaction.exec_prepared("find_endpoint_secrets", out->no))
+      add_secret(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row, data_key, endpoint_secret_associated_data);
+    return out;
+  });
+}
+
+} // namespace postrider
