@@ -55,8 +55,10 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
   for (auto& ride : rides) {
     if (ride.under != under_ || under_ == 0)
       continue; // taken over meanwhile: the row is another's to close
-    hold(ride.delivery,
-         {.what = std::move(ride.what), .number = 1, .step = 0, .seed = ride.seed, .under = ride.under, .scheduled = {}}, now, out);
+    hold(
+      ride.delivery,
+      {.what = std::move(ride.what), .number = 1, .step = 0, .seed = ride.seed, .under = ride.under, .scheduled = {}},
+      now, out);
   }
   advance(now, out);
 }
@@ -131,7 +133,8 @@ void endpoint_dispatch::finished(std::span<const finished_attempt> results, cons
   advance(now, out);
 }
 
-void endpoint_dispatch::recorded(const delivery_id& delivery, bool hit, const dispatch_now& now, dispatch_effects& out) {
+void endpoint_dispatch::recorded(const delivery_id& delivery, bool hit, const dispatch_now& now,
+                                 dispatch_effects& out) {
   const auto it = open_.find(delivery);
   if (it != open_.end() && it->second.old_writes > 0) {
     --it->second.old_writes;
@@ -164,7 +167,8 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
   auto& held = it->second;
   --sending_;
   held.at = phase::recording;
-  dispatch_effects::write write{.delivery = result.delivery, .under = held.under, .step = held.step, .number = held.number};
+  dispatch_effects::write write{
+    .delivery = result.delivery, .under = held.under, .step = held.step, .number = held.number};
   write.result_index = index;
   if (!result.sent) {
     write.to = delivery_state::pending;
@@ -176,37 +180,38 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
     write.attempt_failure = judged.reason;
     write.http_status = result.facts.http_status;
     switch (judged.what) {
-      case verdict::kind::success:
-        write.to = delivery_state::succeeded;
-        write.event = held.what ? held.what->id : event_id{};
-        break;
-      case verdict::kind::interrupted:
-        write.to = delivery_state::retry_wait;
-        write.outcome = attempt_outcome::interrupted;
-        write.next_attempt_at = now.wall;
-        break;
-      case verdict::kind::give_up:
-        write.to = delivery_state::dead;
-        write.outcome = attempt_outcome::failed;
-        write.reason = judged.give_up_reason;
-        ++write.step;
-        break;
-      case verdict::kind::retry: {
-        write.outcome = attempt_outcome::failed;
-        ++write.step;
-        const auto delay = backoff_delay(policy_.retry, write.step, held.seed, result.facts.retry_after);
-        write.to = delay ? delivery_state::retry_wait : delivery_state::dead;
-        if (delay)
-          write.next_attempt_at = now.wall + *delay;
-        else
-          write.reason = delivery_reason::exhausted;
-        break;
-      }
+    case verdict::kind::success:
+      write.to = delivery_state::succeeded;
+      write.event = held.what ? held.what->id : event_id{};
+      break;
+    case verdict::kind::interrupted:
+      write.to = delivery_state::retry_wait;
+      write.outcome = attempt_outcome::interrupted;
+      write.next_attempt_at = now.wall;
+      break;
+    case verdict::kind::give_up:
+      write.to = delivery_state::dead;
+      write.outcome = attempt_outcome::failed;
+      write.reason = judged.give_up_reason;
+      ++write.step;
+      break;
+    case verdict::kind::retry: {
+      write.outcome = attempt_outcome::failed;
+      ++write.step;
+      const auto delay = backoff_delay(policy_.retry, write.step, held.seed, result.facts.retry_after);
+      write.to = delay ? delivery_state::retry_wait : delivery_state::dead;
+      if (delay)
+        write.next_attempt_at = now.wall + *delay;
+      else
+        write.reason = delivery_reason::exhausted;
+      break;
+    }
     }
     if (judged.disable_endpoint) {
       policy_.active = false;
       out.disable_endpoint = true;
-      out.disable_reason = judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver";
+      out.disable_reason =
+        judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver";
     }
     const bool good = judged.what == verdict::kind::success;
     const auto input = !judged.counts_for_breaker ? breaker_input::void_
@@ -266,7 +271,8 @@ void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects&
 }
 
 void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& out) {
-  if (claiming_ || !next_due_ || gate_.state == breaker_state::open || (claim_not_before_ && now.mono < *claim_not_before_))
+  if (claiming_ || !next_due_ || gate_.state == breaker_state::open ||
+      (claim_not_before_ && now.mono < *claim_not_before_))
     return;
   const bool due_now = *next_due_ <= now.wall;
   if (!due_now && gate_.state != breaker_state::half_open)

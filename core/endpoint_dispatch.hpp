@@ -17,35 +17,36 @@
 ///
 /// An attempt's way through memory (the row's state beside it):
 ///
-///     committed with a credit ──┐                                     ┌─► recorded: forgotten (final, or scheduled in the database)
-///     (in_flight, attempt 1)    ├─► ready ──slot, breaker──► sending ─┴─► recording
-///     claimed (in_flight)     ──┘     │ breaker open, lease gone, paused, draining
+///     committed with a credit ──┐                                     ┌─► recorded: forgotten (final, or scheduled in
+///     the database) (in_flight, attempt 1)    ├─► ready ──slot, breaker──► sending ─┴─► recording claimed (in_flight)
+///     ──┘     │ breaker open, lease gone, paused, draining
 ///                                     └─► recording a release (pending, attempt uncounted)
 ///
-/// All else that the endpoint has waits in PostgreSQL with a due time: committed without a credit, in backoff, released. It comes back
-/// through claims, one at a time, when `next_due` is reached, there is room, and the breaker lets something through. So memory is bounded
-/// by `room`, never by the backlog, and one mechanism serves first attempts, retries, restarts and take-overs.
+/// All else that the endpoint has waits in PostgreSQL with a due time: committed without a credit, in backoff,
+/// released. It comes back through claims, one at a time, when `next_due` is reached, there is room, and the breaker
+/// lets something through. So memory is bounded by `room`, never by the backlog, and one mechanism serves first
+/// attempts, retries, restarts and take-overs.
 namespace postrider {
 
 struct dispatch_policy {
-  std::uint32_t max_in_flight = 32;      ///< requests at once
+  std::uint32_t max_in_flight = 32; ///< requests at once
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
-  bool active = true;                    ///< false: paused or disabled; nothing new is sent
+  bool active = true; ///< false: paused or disabled; nothing new is sent
 };
 
 /// `now` on both clocks, and chance.
 struct dispatch_now {
   mono_time mono{};
   wall_time wall{};
-  double draw = 0.5;                     ///< uniform in [0, 1)
+  double draw = 0.5; ///< uniform in [0, 1)
 };
 
 struct committed_ride {
   delivery_id delivery;
   event_ptr what;
   std::uint32_t seed = 0;
-  fence under = 0;                       ///< that lent the credit
+  fence under = 0; ///< that lent the credit
 };
 struct claimed_attempt {
   delivery_id delivery;
@@ -64,7 +65,7 @@ struct overdue_attempt {
 struct claim_answer {
   bool available = true;
   bool owned = true;
-  fence under = 0;                       ///< that it was asked under
+  fence under = 0; ///< that it was asked under
   std::vector<claimed_attempt> claimed;
   std::optional<wall_time> next_due{};
   std::vector<overdue_attempt> overdue;
@@ -93,12 +94,12 @@ struct dispatch_effects {
     std::uint32_t step = 0;
     std::optional<wall_time> next_attempt_at{};
     std::uint32_t number = 0;
-    bool uncount = false;                            ///< a release: no attempt row, the attempt is uncounted
+    bool uncount = false; ///< a release: no attempt row, the attempt is uncounted
     attempt_outcome outcome = attempt_outcome::succeeded;
     attempt_reason attempt_failure = attempt_reason::none;
     int http_status = 0;
-    std::int32_t result_index = -1;                  ///< which of the `finished` span it answers, -1: none
-    event_id event{};                                ///< for the delivery latency; nil where unknown
+    std::int32_t result_index = -1; ///< which of the `finished` span it answers, -1: none
+    event_id event{};               ///< for the delivery latency; nil where unknown
   };
   struct claim {
     std::uint32_t limit = 0;
@@ -125,7 +126,8 @@ public:
 
   // Inputs. Each ends by starting, claiming and releasing what the new state allows.
   void configure(dispatch_policy policy, const dispatch_now& now, dispatch_effects& out);
-  /// The shard is owned under that fence from now on; 0: not any more (what is ready is forgotten: its rows belong to the next owner).
+  /// The shard is owned under that fence from now on; 0: not any more (what is ready is forgotten: its rows belong to
+  /// the next owner).
   void own(fence under, const dispatch_now& now, dispatch_effects& out);
   /// The breaker as it was stored.
   void restore(breaker stored, const dispatch_now& now, dispatch_effects& out);
@@ -155,7 +157,8 @@ public:
   [[nodiscard]] bool knows(const delivery_id& delivery) const { return open_.contains(delivery); }
   [[nodiscard]] std::vector<delivery_id> known() const;
   [[nodiscard]] const dispatch_policy& policy() const noexcept { return policy_; }
-  /// How many rows may be in memory: twice the window, more while the endpoint proves quick (what it finishes in 100 ms), at most 4,096.
+  /// How many rows may be in memory: twice the window, more while the endpoint proves quick (what it finishes in 100
+  /// ms), at most 4,096.
   [[nodiscard]] std::uint32_t room() const noexcept;
 
 private:
@@ -192,16 +195,17 @@ private:
   fence under_ = 0;
   bool draining_ = false;
   std::unordered_map<delivery_id, entry> open_;
-  std::deque<delivery_id> ready_;        // every one of them is in open_ with phase ready
+  std::deque<delivery_id> ready_; // every one of them is in open_ with phase ready
   std::uint32_t sending_ = 0;
-  std::int64_t weight_ = 0;              // bytes of the events in open_
-  std::int64_t typical_ = 1LL << 20;     // what the next event may weigh: the heaviest of late, at first the greatest body by default
+  std::int64_t weight_ = 0; // bytes of the events in open_
+  std::int64_t typical_ =
+    1LL << 20; // what the next event may weigh: the heaviest of late, at first the greatest body by default
   bool claiming_ = false;
-  bool claiming_any_ = false;            // the running claim asked for the oldest in backoff too
+  bool claiming_any_ = false;                   // the running claim asked for the oldest in backoff too
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
   std::optional<wall_time> next_due_{};
   std::optional<wall_time> due_meanwhile_{}; // heard of while a claim runs, which may not have seen it
-  bool backlogged_ = false;              // something was due at the last input
+  bool backlogged_ = false;                  // something was due at the last input
   // completions in the current and the last full 100 ms
   mono_time slice_start_{};
   std::uint32_t slice_count_ = 0;

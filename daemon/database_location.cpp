@@ -1,8 +1,7 @@
 #include "daemon/database_location.hpp"
 
+#include "persistence/connection_string.hpp"
 #include "persistence/embedded_postgres.hpp"
-
-#include <libpq-fe.h>
 
 #include <utility>
 
@@ -14,12 +13,7 @@ database_location& database_location::operator=(database_location&&) noexcept = 
 database_location::~database_location() = default;
 
 bool is_database_url_readable(const std::string& url) {
-  char* message = nullptr;
-  PQconninfoOption* options = PQconninfoParse(url.c_str(), &message);
-  const bool readable = options != nullptr;
-  PQconninfoFree(options);
-  PQfreemem(message);
-  return readable;
+  return connection_string(url, "postrider", milliseconds{1'000}).has_value();
 }
 
 namespace {

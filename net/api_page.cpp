@@ -66,11 +66,4 @@ result<page_request> read_page(const api_call& call, std::string_view list, std:
   return out;
 }
 
-std::optional<problem> unknown_parameter(const api_call& call, std::initializer_list<std::string_view> known) {
-  for (const auto& [name, value] : call.query)
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      return parameter_invalid("given", "is not known to this list");
-  return std::nullopt;
-}
-
 } // namespace postrider

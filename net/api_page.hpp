@@ -21,9 +21,6 @@ result<page_request> read_page(const api_call& call, std::string_view list, std:
 /// `?limit=` alone, with the bounds of the list; 400 `parameter-invalid`.
 result<std::size_t> read_limit(const api_call& call, std::size_t by_default, std::size_t most);
 
-/// 400 `parameter-invalid` for a parameter that is not among these.
-std::optional<problem> unknown_parameter(const api_call& call, std::initializer_list<std::string_view> known);
-
 /// `{"data":[…],"next_cursor":null|"…"}`
 template <class T, class ToJson>
 boost::json::object page_json(const page<T>& what, std::string_view list, std::string_view tenant, ToJson to_json) {

@@ -66,8 +66,8 @@ public:
     dispatch.claimed(std::move(answer), now(), out);
   }
   /// An answer that brings `count` rows from `first`, each with its attempt of that number.
-  void brings(std::uint32_t first, std::uint32_t count, std::optional<wall_time> next_due = {}, std::uint32_t number = 2,
-              std::size_t size = 100) {
+  void brings(std::uint32_t first, std::uint32_t count, std::optional<wall_time> next_due = {},
+              std::uint32_t number = 2, std::size_t size = 100) {
     claim_answer answer;
     answer.under = dispatch.under();
     answer.next_due = next_due;

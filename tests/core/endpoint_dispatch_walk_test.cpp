@@ -1,0 +1,62 @@
+#include "tests/support/dispatch_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace postrider;
+using namespace postrider::test;
+
+namespace {
+
+constexpr std::uint64_t seeds = 1'500;
+
+/// Every seed's world ends with every delivery final; what they saw together. A failure names its seed.
+dispatch_world::sums walk(dispatch_world::conditions given) {
+  dispatch_world::sums all;
+  for (given.seed = 1; given.seed <= seeds; ++given.seed) {
+    dispatch_world world{given};
+    try {
+      world.run();
+    } catch (const std::exception& e) {
+      BOOST_ERROR(e.what());
+      return all;
+    }
+    const auto& seen = world.seen();
+    all.starts += seen.starts;
+    all.probes += seen.probes;
+    all.releases += seen.releases;
+    all.opened += seen.opened;
+    all.claims += seen.claims;
+    all.interrupted += seen.interrupted;
+    all.rides += seen.rides;
+    all.dead += seen.dead;
+  }
+  BOOST_TEST(all.probes > seeds); // the walk went where it was meant to go
+  BOOST_TEST(all.releases > seeds);
+  BOOST_TEST(all.opened > seeds);
+  BOOST_TEST(all.rides > seeds);
+  BOOST_TEST(all.claims < 4 * (all.starts + all.releases));
+  return all;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(endpoint_dispatch_walks)
+
+BOOST_AUTO_TEST_CASE(without_any_poll_every_delivery_ends_by_the_timers_of_its_own) {
+  walk({.due_poll = false});
+}
+
+BOOST_AUTO_TEST_CASE(every_delivery_ends_although_the_database_is_away_at_times) {
+  walk({.outages = true, .due_poll = false});
+}
+
+BOOST_AUTO_TEST_CASE(every_delivery_ends_although_the_lease_moves_away_and_back) {
+  const auto seen = walk({.lease_moves = true});
+  BOOST_TEST(seen.interrupted > seeds);
+}
+
+BOOST_AUTO_TEST_CASE(every_delivery_ends_although_all_of_that_comes_together) {
+  walk({.outages = true, .lease_moves = true});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,338 @@
+#include "tests/support/dispatch_world.hpp"
+
+#include "tests/support/dispatch_bench.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace postrider::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr milliseconds endpoint_timeout = 2s;
+constexpr milliseconds attempt_deadline = 20s;
+
+dispatch_policy policy_of(std::mt19937_64& random) {
+  dispatch_policy policy;
+  policy.max_in_flight = 1 + static_cast<std::uint32_t>(random() % 8);
+  policy.retry = {.schedule = {}, .base = 200ms, .factor = 2, .delay_max = 3s, .attempts_max = 200};
+  policy.breaker = {.failures = 1 + static_cast<std::uint32_t>(random() % 5),
+                    .min_requests = 10,
+                    .window = 10s,
+                    .cool_down = 100ms,
+                    .cool_down_max = 2s,
+                    .probes = 1 + static_cast<std::uint32_t>(random() % 3),
+                    .probe_timeout = 5s};
+  return policy;
+}
+
+} // namespace
+
+dispatch_world::dispatch_world(conditions given)
+    : given_{given}, random_{given.seed}, policy_{policy_of(random_)}, dispatch_{policy_} {}
+
+void dispatch_world::fail(const std::string& what) const {
+  throw std::logic_error("seed " + std::to_string(given_.seed) + (given_.outages ? ", outages" : "") +
+                         (given_.lease_moves ? ", lease moves" : "") + (given_.due_poll ? ", poll" : "") + ": " + what);
+}
+
+void dispatch_world::later(milliseconds in, std::function<void()> what) {
+  agenda_.emplace(std::pair{mono_ + in, ++sequence_}, std::move(what));
+}
+
+void dispatch_world::pass_to(mono_time at) {
+  if (at <= mono_)
+    return;
+  wall_ += std::chrono::ceil<milliseconds>(at - mono_);
+  mono_ += std::chrono::ceil<milliseconds>(at - mono_);
+  timers_now_ = 0;
+}
+
+void dispatch_world::run() {
+  dispatch_.own(lease_, now(), out_);
+  perform();
+  new_event();
+  later(1s, [this] { change_weather(); });
+  if (given_.due_poll)
+    later(1s, [this] { poll(); });
+  if (given_.lease_moves)
+    later(milliseconds{below(5'000)}, [this] { lose_lease(); });
+  const auto end = mono_ + 1h;
+  while (!(over_ && all_final() && dispatch_.idle())) {
+    const auto wake = dispatch_.wake_at(now());
+    require(!agenda_.empty() || wake, "an orphan: nothing is on its way and no timer is set");
+    if (wake && (agenda_.empty() || *wake <= agenda_.begin()->first.first)) {
+      pass_to(*wake);
+      require(++timers_now_ < 3, "a busy loop: the timer goes off again and again at one time");
+      dispatch_.timer(now(), out_);
+    } else {
+      const auto first = agenda_.begin();
+      pass_to(first->first.first);
+      const auto what = std::move(first->second);
+      agenda_.erase(first);
+      what();
+    }
+    perform();
+    check();
+    require(mono_ < end, "not over after an hour");
+  }
+  for (const auto& [id, each] : rows_) {
+    require(each.recorded.size() == each.attempt_count, "the attempts' rows are not 1..n");
+    require(each.recorded.empty() || (*each.recorded.begin() == 1 && *each.recorded.rbegin() == each.attempt_count),
+            "the attempts' numbers are not 1..n");
+    require(std::includes(each.recorded.begin(), each.recorded.end(), each.sent.begin(), each.sent.end()),
+            "the endpoint saw a request that has no row");
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- what happens
+
+void dispatch_world::new_event() {
+  const auto id = dispatch_bench::id(++made_);
+  const bool ride = !away_ && lent_ > 0;
+  const auto under = dispatch_.under();
+  lent_ -= ride ? 1 : 0;
+  taken_ += ride ? 1 : 0;
+  later(milliseconds{below(20)}, [this, id, ride, under] {
+    auto& made = rows_[id];
+    made.seed = static_cast<std::uint32_t>(below(1'000'000));
+    made.changed = wall_;
+    const bool rides = ride && under == lease_ && lease_ != 0;
+    taken_ -= ride ? 1 : 0;
+    if (rides) {
+      made.state = delivery_state::in_flight;
+      made.attempt_count = 1;
+      made.under = under;
+      on_their_way_.insert(id);
+      ++seen_.rides;
+    } else {
+      made.due = wall_;
+    }
+    later(milliseconds{below(30)}, [this, id, rides, under] {
+      if (rides) {
+        on_their_way_.erase(id);
+        dispatch_.committed({{id, dispatch_bench::event_of(100), rows_[id].seed, under}}, now(), out_);
+      } else {
+        dispatch_.due(wall_, now(), out_);
+      }
+    });
+  });
+  if (made_ < given_.events)
+    later(milliseconds{below(3) == 0 ? 0 : below(400)}, [this] { new_event(); });
+  else
+    later(1s, [this] {
+      over_ = true;
+      away_ = false;
+      weather_ = health::good;
+      if (lease_ == 0)
+        take_lease();
+    });
+}
+
+void dispatch_world::change_weather() {
+  if (over_)
+    return;
+  const auto dice = below(10);
+  weather_ = dice < 5 ? health::good : dice < 8 ? health::failing : health::hanging;
+  away_ = given_.outages && below(4) == 0;
+  later(milliseconds{200 + below(3'000)}, [this] { change_weather(); });
+}
+
+void dispatch_world::lose_lease() {
+  if (over_)
+    return;
+  lease_ = 0;
+  later(milliseconds{below(50)}, [this] {
+    if (lease_ == 0) // else the later news has come first
+      dispatch_.own(0, now(), out_);
+  });
+  later(milliseconds{below(4'000)}, [this] { take_lease(); });
+}
+
+void dispatch_world::take_lease() {
+  if (lease_ != 0)
+    return;
+  lease_ = next_fence_++;
+  for (auto& [id, each] : rows_) // the sweep of a take-over
+    if (each.state == delivery_state::in_flight && each.under != lease_)
+      interrupt(each);
+  dispatch_.own(lease_, now(), out_);
+  later(milliseconds{500 + below(8'000)}, [this] { lose_lease(); });
+}
+
+void dispatch_world::interrupt(row& each) {
+  each.state = delivery_state::retry_wait;
+  each.due = wall_;
+  each.changed = wall_;
+  each.recorded.insert(each.attempt_count);
+  ++seen_.interrupted;
+}
+
+void dispatch_world::poll() {
+  later(1s, [this] { poll(); });
+  if (away_ || lease_ == 0)
+    return;
+  std::optional<wall_time> first;
+  for (auto& [id, each] : rows_) {
+    if (each.state == delivery_state::in_flight && !each.due && each.under == lease_ && wall_ - each.changed > 60s)
+      each.due = wall_; // a ride that is open for long is shown to its actor
+    if (each.due && (!first || *each.due < *first))
+      first = each.due;
+  }
+  if (first && *first <= wall_)
+    dispatch_.due(*first, now(), out_);
+}
+
+// ---------------------------------------------------------------------------------------------- what is wanted
+
+void dispatch_world::perform() {
+  while (!out_.starts.empty() || !out_.writes.empty() || out_.wanted_claim || out_.breaker_changed) {
+    const auto effects = std::exchange(out_, {});
+    seen_.opened += effects.breaker_changed && dispatch_.gate().state == breaker_state::open ? 1 : 0;
+    for (const auto& each : effects.starts)
+      start(each);
+    if (!effects.writes.empty())
+      write(effects.writes);
+    if (effects.wanted_claim)
+      claim(*effects.wanted_claim, dispatch_.under());
+  }
+  lent_ = dispatch_.lendable(taken_);
+}
+
+void dispatch_world::start(const dispatch_effects::start& each) {
+  ++seen_.starts;
+  auto& found = rows_.at(each.delivery);
+  require(dispatch_.gate().state != breaker_state::open || each.breaker_epoch != dispatch_.gate().epoch,
+          "sent while open");
+  if (dispatch_.gate().state == breaker_state::half_open) {
+    ++seen_.probes;
+    require(dispatch_.gate().probes_running <= policy_.breaker.probes, "more probes than allowed");
+  }
+  require(running_.emplace(each.delivery, each.number).second, "the same delivery is sent twice at once");
+  if (found.under == dispatch_.under()) { // else it was taken over in this moment
+    require(found.state == delivery_state::in_flight, "sent, but its row is not in flight");
+    require(found.attempt_count == each.number, "sent under a number that is not the counted one");
+  }
+  require(found.sent.insert(each.number).second, "one number was sent twice");
+  const auto takes = weather_ == health::hanging && !over_ ? endpoint_timeout : milliseconds{1 + below(200)};
+  later(takes, [this, each] { answer(each); });
+}
+
+void dispatch_world::answer(const dispatch_effects::start& each) {
+  running_.erase(each.delivery);
+  attempt_facts facts;
+  if (weather_ == health::good)
+    facts.http_status = 204;
+  else if (weather_ == health::failing)
+    facts.http_status = below(5) == 0 ? 410 - 100 : 503;
+  else
+    facts.failure = attempt_reason::timeout;
+  const finished_attempt result{each.delivery, each.number, each.breaker_epoch, facts, true};
+  dispatch_.finished({&result, 1}, now(), out_);
+}
+
+void dispatch_world::write(std::vector<dispatch_effects::write> batch) {
+  for (const auto& each : batch)
+    seen_.releases += each.uncount ? 1 : 0;
+  unwritten_ += static_cast<std::uint32_t>(batch.size());
+  writer_free_ = std::max(writer_free_, mono_) + milliseconds{below(30)};
+  later(std::chrono::ceil<milliseconds>(writer_free_ - mono_), [this, batch = std::move(batch)] { execute(batch); });
+}
+
+void dispatch_world::execute(const std::vector<dispatch_effects::write>& batch) {
+  if (away_) { // kept, in order, and written when the database is back
+    writer_free_ = std::max(writer_free_, mono_ + 50ms);
+    agenda_.emplace(std::pair{mono_ + 50ms, sequence_ - 1'000'000}, [this, batch] { execute(batch); });
+    return;
+  }
+  for (const auto& each : batch) {
+    --unwritten_;
+    const bool hit = hits(each, rows_.at(each.delivery));
+    word_free_ = std::max(word_free_, mono_) + milliseconds{below(10)};
+    later(std::chrono::ceil<milliseconds>(word_free_ - mono_),
+          [this, id = each.delivery, hit] { dispatch_.recorded(id, hit, now(), out_); });
+  }
+}
+
+bool dispatch_world::hits(const dispatch_effects::write& each, row& found) {
+  if (found.state != delivery_state::in_flight || found.under != each.under)
+    return false;
+  require(found.attempt_count == each.number, "a write hit a later attempt than its own");
+  const bool live = each.to == delivery_state::pending || each.to == delivery_state::retry_wait;
+  require(live == each.next_attempt_at.has_value(), "a live row without a due time, or a final one with it");
+  found.state = each.to;
+  found.step = each.step;
+  found.due = each.next_attempt_at;
+  found.changed = wall_;
+  if (each.uncount) {
+    require(!found.sent.contains(each.number), "an attempt that was sent is uncounted");
+    --found.attempt_count;
+  } else {
+    require(found.recorded.insert(each.number).second, "an attempt's row is written twice");
+    seen_.interrupted += each.outcome == attempt_outcome::interrupted ? 1 : 0;
+  }
+  seen_.dead += each.to == delivery_state::dead ? 1 : 0;
+  return true;
+}
+
+void dispatch_world::claim(dispatch_effects::claim wanted, fence under) {
+  ++seen_.claims;
+  require(under != 0 && wanted.limit > 0 && wanted.limit <= endpoint_dispatch::claim_max, "a claim out of its bounds");
+  later(milliseconds{below(20)}, [this, wanted, under] {
+    auto answer = std::make_shared<claim_answer>(execute(wanted, under));
+    later(milliseconds{below(20)}, [this, answer] { dispatch_.claimed(std::move(*answer), now(), out_); });
+  });
+}
+
+claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under) {
+  claim_answer answer;
+  answer.under = under;
+  answer.available = !away_;
+  answer.owned = lease_ == under;
+  if (!answer.available || !answer.owned)
+    return answer;
+  std::vector<std::pair<wall_time, delivery_id>> scheduled;
+  for (const auto& [id, each] : rows_) {
+    if (!each.due)
+      continue;
+    if (each.state != delivery_state::in_flight)
+      scheduled.emplace_back(*each.due, id);
+    else if (*each.due <= wall_)
+      answer.overdue.push_back({id, each.under, each.attempt_count, each.step});
+  }
+  std::sort(scheduled.begin(), scheduled.end());
+  for (const auto& [at, id] : scheduled) {
+    if (answer.claimed.size() == wanted.limit || (at > wall_ && !wanted.even_if_not_due)) {
+      answer.next_due = at;
+      break;
+    }
+    auto& each = rows_.at(id);
+    each.state = delivery_state::in_flight;
+    each.under = under;
+    each.due = wall_ + attempt_deadline;
+    each.changed = wall_;
+    ++each.attempt_count;
+    answer.claimed.push_back({id, dispatch_bench::event_of(100), each.attempt_count, each.step, each.seed});
+  }
+  return answer;
+}
+
+// ---------------------------------------------------------------------------------------------- what must hold
+
+void dispatch_world::check() {
+  require(dispatch_.sending() <= policy_.max_in_flight, "more are sent at once than the window allows");
+  require(dispatch_.open() <= dispatch_.room() + endpoint_dispatch::claim_max, "more is held than there is room for");
+  if (dispatch_.gate().state == breaker_state::open)
+    require(dispatch_.ready() == 0 && dispatch_.lendable(0) == 0, "open, but something is ready or lent");
+  if (dispatch_.under() == 0)
+    require(dispatch_.ready() == 0, "not owned, but something is ready");
+}
+
+bool dispatch_world::all_final() const {
+  return made_ >= given_.events && rows_.size() == made_ && unwritten_ == 0 &&
+         std::all_of(rows_.begin(), rows_.end(), [](const auto& each) { return is_final(each.second.state); });
+}
+
+} // namespace postrider::test

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "core/endpoint_dispatch.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace postrider::test {
+
+/// One endpoint's world around endpoint_dispatch, on virtual time and by one seed: its rows in the database with the
+/// guards of STORE, an endpoint that is healthy, fails or hangs by turns, a lease that may be lost, messages that
+/// arrive late. Breaks off with `std::logic_error`, naming the seed, when something happens that must never happen.
+class dispatch_world {
+public:
+  struct conditions {
+    std::uint64_t seed = 0;
+    bool outages = false;     ///< the database is away at times
+    bool lease_moves = false; ///< the shard is lost and comes back under another fence
+    bool due_poll = true;     ///< hints each second; without them the dispatch has to wake up by itself
+    std::uint32_t events = 60;
+  };
+  explicit dispatch_world(conditions given);
+
+  /// Lets it all happen, then makes the endpoint healthy and waits for the end of every delivery.
+  void run();
+
+  struct sums {
+    std::uint64_t starts = 0, probes = 0, releases = 0, opened = 0, claims = 0, interrupted = 0, rides = 0, dead = 0;
+  };
+  [[nodiscard]] const sums& seen() const noexcept { return seen_; }
+
+private:
+  struct row {
+    delivery_state state = delivery_state::pending;
+    std::uint32_t attempt_count = 0, step = 0, seed = 0;
+    fence under = 0;
+    std::optional<wall_time> due{};
+    wall_time changed{};
+    std::set<std::uint32_t> recorded; // numbers of the attempts' rows
+    std::set<std::uint32_t> sent;     // numbers that the endpoint saw
+  };
+  enum class health : std::uint8_t { good, failing, hanging };
+
+  [[noreturn]] void fail(const std::string& what) const;
+  void require(bool holds, const char* what) const {
+    if (!holds)
+      fail(what);
+  }
+  [[nodiscard]] dispatch_now now() { return {mono_, wall_, static_cast<double>(below(1'000)) / 1e3}; }
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  void later(milliseconds in, std::function<void()> what);
+  void pass_to(mono_time at);
+
+  // what happens
+  void new_event();
+  void change_weather();
+  void lose_lease();
+  void take_lease();
+  void poll();
+  // what dispatch wants done
+  void perform();
+  void start(const dispatch_effects::start& each);
+  void answer(const dispatch_effects::start& each);
+  void write(std::vector<dispatch_effects::write> batch);
+  void execute(const std::vector<dispatch_effects::write>& batch);
+  bool hits(const dispatch_effects::write& each, row& found);
+  void claim(dispatch_effects::claim wanted, fence under);
+  claim_answer execute(dispatch_effects::claim wanted, fence under);
+  void interrupt(row& each);
+  // what must hold
+  void check();
+  [[nodiscard]] bool all_final() const;
+
+  conditions given_;
+  std::mt19937_64 random_;
+  mono_time mono_{std::chrono::hours{1'000}};
+  wall_time wall_{std::chrono::hours{24 * 365 * 50}};
+  dispatch_policy policy_;
+  endpoint_dispatch dispatch_;
+  dispatch_effects out_;
+  std::map<delivery_id, row> rows_;
+  std::set<delivery_id> on_their_way_;           // committed rides whose message has not arrived
+  std::map<delivery_id, std::uint32_t> running_; // at SENDER: number
+  std::multimap<std::pair<mono_time, std::uint64_t>, std::function<void()>> agenda_;
+  std::uint64_t sequence_ = 0;
+  mono_time writer_free_{}, word_free_{}; // STORE's writer and its words are in order
+  std::uint32_t unwritten_ = 0;           // writes given to STORE and not executed
+  fence lease_ = 1;
+  fence next_fence_ = 2;
+  std::int64_t lent_ = 0, taken_ = 0;
+  health weather_ = health::good;
+  bool away_ = false;
+  bool over_ = false; // nothing new happens, all is well
+  std::uint32_t made_ = 0;
+  std::uint64_t timers_now_ = 0;
+  sums seen_;
+};
+
+} // namespace postrider::test
