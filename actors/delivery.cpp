@@ -5,6 +5,8 @@
 #include <caf/send.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <utility>
+
 namespace postrider {
 
 namespace {
@@ -44,6 +46,7 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
     state.dispatch->restore(gate, now, state.effects);
   }
   state.dispatch->own(state.given.ownership.under, now, state.effects);
+  state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
   state.life.enter(now.wall, to_string(state.dispatch->gate().state), "restored");
   apply(self, now);
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace postrider {
 
@@ -55,6 +56,7 @@ struct delivery_state_data {
   dispatch_effects effects;
   chance random;
   bool restored = false;               ///< the stored breaker is known: it may own and send
+  std::vector<committed_ride> early;   ///< committed before that; as many as credits were out, at most
   std::uint64_t seen = 0;              ///< messages routed to it by its supervisor so far
   std::uint64_t timer_number = 0;      ///< of the timer that counts; older ones are ignored
   std::optional<mono_time> timer_at{}; ///< when it goes off

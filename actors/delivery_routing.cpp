@@ -5,6 +5,8 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace postrider {
 
@@ -170,7 +172,8 @@ void leave_when_idle(delivery_self self, const dispatch_now& now) {
   auto& state = self->state;
   const auto idle_for = state.given.context->limits.delivery_idle;
   const auto next = state.dispatch->next_due();
-  if (!state.restored || !state.dispatch->idle() || (next && *next < now.wall + idle_for)) {
+  const bool soon = state.dispatch->under() != 0 && next && *next < now.wall + idle_for;
+  if (!state.restored || !state.dispatch->idle() || soon) {
     state.active_at = now.mono;
     return;
   }
@@ -233,8 +236,9 @@ void apply(delivery_self self, const dispatch_now& now, std::vector<attempt_resu
                                                    std::string{state.effects.disable_reason});
   state.effects.clear();
   lend(self);
+  // Never far ahead: a delayed message keeps what is left of its actor until it goes off.
   if (const auto at = state.dispatch->wake_at(now))
-    set_timer(self, *at);
+    set_timer(self, std::min(*at, now.mono + state.given.context->limits.delivery_idle));
   if (!state.drained.empty())
     answer_drained(self);
   else
@@ -251,14 +255,21 @@ void on_committed(delivery_self self, committed_batch batch) {
     rides.push_back({each.delivery, std::move(each.what), each.seed, each.under});
   if (!batch.pending.empty())
     state.dispatch->due(now.wall, now, state.effects);
-  state.dispatch->committed(std::move(rides), now, state.effects);
+  if (state.restored)
+    state.dispatch->committed(std::move(rides), now, state.effects);
+  else // the breaker decides about them as soon as it is known
+    std::move(rides.begin(), rides.end(), std::back_inserter(state.early));
   apply(self, now);
 }
 
 void on_due(delivery_self self, wall_time at) {
-  ++self->state.seen;
+  auto& state = self->state;
+  ++state.seen;
   const auto now = now_of(self);
-  self->state.dispatch->due(at, now, self->state.effects);
+  // STORE polls only for shards that are held. A claim that was told otherwise hit the moment between two renewals, under the same fence.
+  if (state.restored && state.dispatch->under() == 0)
+    state.dispatch->own(state.given.ownership.under, now, state.effects);
+  state.dispatch->due(at, now, state.effects);
   apply(self, now);
 }
 
@@ -315,6 +326,10 @@ caf::result<bool> on_drain(delivery_self self) {
   auto& state = self->state;
   const auto now = now_of(self);
   state.dispatch->drain(now, state.effects);
+  if (!state.restored && !state.early.empty()) { // released, for which no breaker is needed
+    state.dispatch->own(state.given.ownership.under, now, state.effects);
+    state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
+  }
   auto promise = self->make_response_promise<bool>();
   state.drained.push_back(promise);
   apply(self, now);

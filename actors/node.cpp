@@ -34,6 +34,8 @@ void spawn_supervisor(node_self self, tenant_no tenant, tenant_child& child, boo
   child.since = state.given.context->wall_now();
   state.by_slug_or_id[child.config->slug] = tenant;
   state.by_slug_or_id[to_string(child.config->id)] = tenant;
+  if (state.draining)
+    caf::anon_send(child.actor, atom::drain::value);
 }
 
 void forget(node_self self, tenant_no tenant) {
@@ -81,8 +83,8 @@ void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr>
     return;
   const auto lookup = std::move(found->second);
   state.lookups.erase(found);
-  if (!loaded) {
-    const bool unknown = loaded.error().status == 404;
+  const bool unknown = loaded ? !*loaded : loaded.error().status == 404;
+  if (!loaded || unknown) {
     if (unknown) {
       if (state.unknown_until.size() >= unknown_kept_max)
         state.unknown_until.clear();
@@ -97,13 +99,15 @@ void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr>
   auto& child = state.tenants[tenant];
   if (!child.actor && !child.quarantined) {
     child.config = std::move(*loaded);
-    spawn_supervisor(self, tenant, child, false);
+    spawn_supervisor(self, tenant, child, child.budget.total != 0);
   }
   if (!child.actor)
     return; // the tickets answer 503
   for (const auto& request : lookup.requests)
     tell(self, child, request);
   for (const auto& [endpoint, at] : lookup.due) {
+    if (state.draining)
+      break;
     ++child.routed;
     self->send(child.actor, atom::due::value, endpoint, to_unix_us(at));
   }
@@ -145,9 +149,17 @@ void on_leases(node_self self, const std::vector<shard_lease>& mine) {
 void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
   auto& state = self->state;
   state.unknown_until.clear(); // one of them may be new
-  for (const auto tenant : tenants)
-    if (const auto it = state.tenants.find(tenant); it != state.tenants.end() && it->second.actor)
+  for (const auto tenant : tenants) {
+    const auto it = state.tenants.find(tenant);
+    if (it == state.tenants.end())
+      continue;
+    if (it->second.actor) {
       self->send(it->second.actor, atom::changed::value);
+    } else if (std::exchange(it->second.quarantined, false)) { // what made it crash may be gone
+      it->second.budget.crashes.clear();
+      self->send(self, atom::restart::value, tenant);
+    }
+  }
 }
 
 // Only if nothing was sent to it that it has not counted; and its VERIFIERs, which LISTENER reaches directly, are withdrawn by its end:

@@ -90,6 +90,13 @@ void accept(self_pointer self, ingest_request& request, verification verified) {
   hand_to_store(self, std::move(item));
 }
 
+// One timer for all that waits: whoever comes later waits less, nobody waits longer.
+void limit_waiting(self_pointer self) {
+  auto& state = self->state;
+  if (!std::exchange(state.timed, true))
+    self->delayed_send(self, state.given.context->limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+}
+
 // A refusal may rest on an old configuration: ask, once for all that wait, and at most every `refresh_gap`.
 void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer, std::string_view code) {
   auto& state = self->state;
@@ -105,7 +112,7 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
   if (std::exchange(state.asked, true))
     return;
   self->send(state.given.supervisor, atom::refresh::value, state.given.plan->config->version);
-  self->delayed_send(self, limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+  limit_waiting(self);
 }
 
 void on_ingest(self_pointer self, ingest_request_ptr request) {
@@ -122,7 +129,7 @@ void on_plan(self_pointer self, routing_plan_ptr plan) {
   auto& state = self->state;
   state.given.plan = std::move(plan);
   state.confirmed_at = self->clock().now();
-  state.asked = false;
+  state.asked = state.timed = false;
   ++state.timer_number; // nobody waits any more
   find_source(self);
   state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "configuration");
@@ -144,7 +151,7 @@ void on_stale(self_pointer self, std::vector<accept_item_ptr> items) {
   for (auto& item : items)
     state.refused.push_back(std::move(item)); // bounded by what was admitted
   self->send(state.given.supervisor, atom::changed::value);
-  self->delayed_send(self, state.given.context->limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+  limit_waiting(self);
 }
 
 // No configuration came: neither an acceptance nor a refusal is certain. Sending again is safe.
@@ -152,7 +159,7 @@ void give_up_waiting(self_pointer self, std::uint64_t number) {
   auto& state = self->state;
   if (number != state.timer_number)
     return;
-  state.asked = false;
+  state.asked = state.timed = false;
   state.doubted.clear(); // their tickets answer 503
   state.refused.clear();
 }

@@ -54,6 +54,7 @@ struct provider_verifier_state {
   std::vector<accept_item_ptr> refused;               ///< planned on an old version: wait for the next one
   std::uint64_t timer_number = 0;
   bool asked = false;                                 ///< the supervisor owes an answer
+  bool timed = false;                                 ///< the timer of what waits is set
   chance random;
   biography life;
   std::uint64_t accepted = 0, rejected = 0, unknown = 0, planned_again = 0;

@@ -213,7 +213,7 @@ public:
   /// with whether the database answered.
   virtual void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under, std::function<void(bool)> done) = 0;
 
-  /// The tenant's configuration, secrets decrypted; nothing when there is no such tenant or it is deleted.
+  /// The tenant's configuration, secrets decrypted; a null pointer when there is no such tenant or it is deleted.
   virtual void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) = 0;
 
   virtual void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) = 0;

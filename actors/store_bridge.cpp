@@ -33,10 +33,15 @@ void return_credits(const source_route& route, const accept_item& item) {
       route.credits_of(each).give_back();
 }
 
+void settle_credits(const source_route& route, const accept_item& item) {
+  for (const auto& each : item.deliveries)
+    if (each.ride)
+      route.credits_of(each).settle();
+}
+
 void take_committed(const source_route& route, accept_item& item, committed_batch& out) {
   for (const auto& each : item.deliveries) {
     if (each.ride) {
-      route.credits_of(each).settle();
       out.rides.push_back({each.endpoint, each.id, item.what, each.seed, each.under});
       continue;
     }
@@ -107,6 +112,10 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
   for (auto& [route, part] : report.committed)
     if (!part.second.rides.empty() || !part.second.pending.empty())
       caf::anon_send(route->supervisor(), atom::committed::value, hand(std::move(part.second)));
+  // Only now: whoever finds no credit taken any more has every ride in its mailbox, or behind it.
+  for (const auto& item : batch)
+    if (item && item->outcome == accept_outcome::accepted)
+      settle_credits(static_cast<const source_route&>(*item->origin), *item);
   for (auto& [route, part] : report.stale)
     caf::anon_send(route->verifier(), atom::stale::value, hand(std::move(part.second)));
 }

@@ -9,6 +9,7 @@ namespace postrider {
 namespace {
 
 constexpr milliseconds closing_retry{1'000};
+constexpr milliseconds settling_retry{50};
 
 std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoint) {
   const auto& all = plan.config->endpoints;
@@ -62,9 +63,13 @@ void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_chil
   auto& state = self->state;
   child.phase = child_phase::closing;
   const auto under = state.given.ownership.under;
-  auto close = [context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard, endpoint, under,
+  std::vector<delivery_id> known; // the next incarnation sends them
+  known.reserve(child.waiting.size());
+  for (const auto& each : child.waiting)
+    known.push_back(each.delivery);
+  auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard, endpoint, under,
                 me = tenant_supervisor_actor{self}](std::vector<attempt_result>) {
-    context->database.close_interrupted(tenant, endpoint, shard, under, {}, [me, endpoint](std::optional<std::size_t> closed) {
+    context->database.close_interrupted(tenant, endpoint, shard, under, known, [me, endpoint](std::optional<std::size_t> closed) {
       caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
     });
   };
@@ -136,13 +141,19 @@ void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at) 
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen)
-    return; // what it has not seen will reach it
+  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen
+      || !self->current_sender() || it->second.actor->address() != self->current_sender()->address())
+    return; // what it has not seen will reach it; or a former incarnation asked twice
   self->demonitor(it->second.actor->address());
   self->unlink_from(it->second.actor->address());
   self->send_exit(it->second.actor, caf::exit_reason::user_shutdown);
   state.deliveries.erase(it);
   state.given.context->counts.actors_passivated.add();
+}
+
+void wake_all_deliveries(tenant_supervisor_self self) {
+  for (const auto& endpoint : self->state.plan->config->endpoints)
+    wake(self, endpoint.no);
 }
 
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
@@ -171,6 +182,7 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
     return true;
   }
   child.phase = child_phase::waiting;
+  child.settled = false;
   self->delayed_send(self, *step.restart_after, atom::restart::value, endpoint);
   return true;
 }
@@ -178,9 +190,20 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
 void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::waiting)
+  if (it == state.deliveries.end() || it->second.phase != child_phase::waiting || state.draining)
     return;
-  close_rows(self, endpoint, it->second);
+  auto& child = it->second;
+  // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent as well.
+  const auto credits = state.credits.find(endpoint);
+  if (credits != state.credits.end() && credits->second->taken() > 0) {
+    self->delayed_send(self, settling_retry, atom::restart::value, endpoint);
+    return;
+  }
+  if (!std::exchange(child.settled, true)) { // what was told before the last credit came back is in the mailbox: one turn more
+    self->send(self, atom::restart::value, endpoint);
+    return;
+  }
+  close_rows(self, endpoint, child);
 }
 
 void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done) {
@@ -194,6 +217,8 @@ void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, boo
     state.deliveries.erase(it);
     return close_deleted(self, endpoint);
   }
+  if (state.draining)
+    return; // its rows are in the database; nothing new starts
   if (!done) {
     it->second.phase = child_phase::waiting;
     self->delayed_send(self, closing_retry, atom::restart::value, endpoint);
@@ -224,6 +249,7 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
     else if (child.phase == child_phase::quarantined) {
       child.budget = {};
       child.phase = child_phase::waiting;
+      child.settled = false;
       self->send(self, atom::restart::value, endpoint);
     }
     ++it;

@@ -59,6 +59,11 @@ const provider_verifier_actor* verifier_for(tenant_supervisor_self self, std::st
   return it->second.phase == child_phase::running ? &it->second.actor : nullptr;
 }
 
+bool has_source(tenant_supervisor_self self, std::string_view name_or_id) {
+  const auto& config = *self->state.plan->config;
+  return config.enabled && find_source(config, name_or_id) != nullptr;
+}
+
 bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
   auto& state = self->state;
   const auto it = std::find_if(state.verifiers.begin(), state.verifiers.end(), [&](const auto& each) {

@@ -51,6 +51,8 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
     self->send(*verifier, atom::ingest::value, std::move(request));
     return;
   }
+  if (has_source(self, request->source))
+    return request->ticket.answer(ingest_result::unavailable);
   if (state.waiting.size() >= state.given.context->limits.waiting_requests_max)
     return request->ticket.answer(ingest_result::overloaded);
   const bool fresh = state.active_at - state.loaded_at < state.given.context->limits.refresh_gap;
@@ -67,7 +69,7 @@ void answer_waiting(self_pointer self, bool confirmed) {
     if (const auto* verifier = verifier_for(self, request->source))
       self->send(*verifier, atom::ingest::value, std::move(request));
     else
-      request->ticket.answer(confirmed ? ingest_result::unknown : ingest_result::unavailable);
+      request->ticket.answer(confirmed && !has_source(self, request->source) ? ingest_result::unknown : ingest_result::unavailable);
   }
 }
 
@@ -88,11 +90,12 @@ void tenant_is_gone(self_pointer self) {
 void on_loaded(self_pointer self, result<tenant_config_ptr> loaded) {
   auto& state = self->state;
   state.loading = false;
-  const bool gone = !loaded && loaded.error().status == 404;
+  const bool gone = loaded ? !*loaded : loaded.error().status == 404;
   if (!loaded && !gone) {
     answer_waiting(self, false);
     state.askers.clear(); // their requests time out: 503
-    self->delayed_send(self, reload_retry, atom::tick::value, reload_tick);
+    if (!std::exchange(state.reload_set, true))
+      self->delayed_send(self, reload_retry, atom::tick::value, reload_tick);
     return;
   }
   state.loaded_at = self->clock().now();
@@ -138,7 +141,6 @@ void on_changed(self_pointer self) {
 
 void on_committed(self_pointer self, committed_batch batch) {
   auto& state = self->state;
-  ++state.routed;
   state.active_at = self->clock().now();
   std::map<endpoint_no, committed_batch> parts;
   for (auto& ride : batch.rides)
@@ -160,8 +162,10 @@ void on_leases(self_pointer self, shard_ownership ownership) {
 
 void on_tick(self_pointer self, std::uint64_t what) {
   auto& state = self->state;
-  if (what == reload_tick)
+  if (what == reload_tick) {
+    state.reload_set = false;
     return load(self);
+  }
   const auto& limits = state.given.context->limits;
   self->delayed_send(self, limits.tenant_idle, atom::tick::value, idle_tick);
   if (state.deliveries.empty() && self->clock().now() - state.active_at >= limits.tenant_idle)
@@ -298,6 +302,8 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
   self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
   self->delayed_send(self, state.given.context->limits.tenant_idle, atom::tick::value, idle_tick);
+  if (state.given.after_crash)
+    wake_all_deliveries(self);
   return {
     [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
     [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },

@@ -30,7 +30,7 @@ struct tenant_supervisor_arguments {
 
 /// A child is in exactly one of these; `absent` children have no record.
 ///
-///     running ──crash──► waiting (backoff) ──► closing (its attempts aborted, its rows closed) ──► running
+///     running ──crash──► waiting (backoff, credits back) ──► closing (its attempts aborted, its rows closed) ──► running
 ///        │                  └─ budget used up ──► quarantined ──new configuration──► waiting
 ///        └─ passivated: record dropped
 enum class child_phase : std::uint8_t { running, waiting, closing, quarantined };
@@ -49,13 +49,14 @@ struct delivery_child {
   child_phase phase = child_phase::closing;
   restart_budget budget;
   std::uint64_t routed = 0;                   ///< messages sent to this incarnation
-  std::vector<committed_batch::ride> waiting; ///< committed while it is being restarted; at most `rides_waiting_max`
+  std::vector<committed_batch::ride> waiting; ///< committed while it is being restarted: not closed with the others; at most `rides_waiting_max`
   bool due = false;                           ///< something was due meanwhile
+  bool settled = false;                       ///< while it waits: no credit of the former incarnation is out any more
   wall_time since{};
 };
 
 struct tenant_supervisor_state {
-  static constexpr std::size_t rides_waiting_max = 4'096; ///< beyond: the sweep finds them
+  static constexpr std::size_t rides_waiting_max = 4'096; ///< beyond: closed as interrupted
 
   tenant_supervisor_state() = default;
   ~tenant_supervisor_state();
@@ -70,11 +71,11 @@ struct tenant_supervisor_state {
   std::map<std::string, verifier_child> verifiers;                        ///< by source name
   std::map<endpoint_no, delivery_child> deliveries;
   std::set<endpoint_no> closing_deleted;                                  ///< deleted endpoints whose rows are being closed
-  bool loading = false, load_again = false;
+  bool loading = false, load_again = false, reload_set = false;
   mono_time loaded_at{};                                                  ///< when the plan was last confirmed
   std::vector<provider_verifier_actor> askers;                            ///< VERIFIERs that wait for the load
   std::deque<ingest_request_ptr> waiting;                                 ///< requests for a source that the plan does not know
-  std::uint64_t routed = 0;                                               ///< messages from NODE and STORE so far
+  std::uint64_t routed = 0;                                               ///< messages from NODE that it counts too
   mono_time active_at{};
   bool draining = false;
   biography life;
@@ -89,6 +90,8 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(tenant_supervisor_self 
 void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, committed_batch part);
 void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at);
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen);
+/// After a crash of the former supervisor: every endpoint may have rows in flight that nobody runs.
+void wake_all_deliveries(tenant_supervisor_self self);
 /// True when the child was one of them.
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
 void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint);
@@ -99,6 +102,8 @@ void reconfigure_deliveries(tenant_supervisor_self self);
 // VERIFIER children: supervisor_verifiers.cpp.
 /// Finds or spawns the source's VERIFIER; nothing when the plan has no such enabled source, or it is being restarted.
 const provider_verifier_actor* verifier_for(tenant_supervisor_self self, std::string_view name_or_id);
+/// Whether the plan has that source, enabled: without a VERIFIER it is down for a while, not unknown.
+bool has_source(tenant_supervisor_self self, std::string_view name_or_id);
 bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
 void restart_verifier(tenant_supervisor_self self, const std::string& source);
 void reconfigure_verifiers(tenant_supervisor_self self);

@@ -40,7 +40,7 @@ constexpr std::array keys{
   setting_key{.name = "node.actor_threads", .kind = integer, .at = POSTRIDER_FIELD(node.actor_threads), .help = "threads that run actors", .min = 1, .max = 64},
 
   setting_key{.name = "database.url", .kind = database_url, .at = POSTRIDER_FIELD(database.url), .help = "libpq URL or DSN, several hosts allowed; needed unless --embedded-postgres is given", .flag = "database-url"},
-  setting_key{.name = "database.accept_writers", .kind = integer, .at = POSTRIDER_FIELD(database.accept_writers), .help = "connections that commit accepted events", .min = 1, .max = 2},
+  setting_key{.name = "database.accept_writers", .kind = integer, .at = POSTRIDER_FIELD(database.accept_writers), .help = "connections that commit accepted events", .min = 1, .max = 4},
   setting_key{.name = "database.accept_linger_us", .kind = integer, .at = POSTRIDER_FIELD(database.accept_linger_us), .help = "microseconds that a batch waits for more; for disks with a dear fsync", .min = 0, .max = 100'000},
 
   setting_key{.name = "public.listen", .kind = host_port, .at = POSTRIDER_FIELD(public_.listen), .help = "HOST:PORT; port 0 takes a free one", .flag = "public"},
@@ -72,7 +72,7 @@ constexpr std::array keys{
   setting_key{.name = "delivery.deny_cidrs", .kind = cidr_list, .at = POSTRIDER_FIELD(delivery.deny_cidrs), .help = "addresses that deliveries never go to; beats allow_cidrs"},
   setting_key{.name = "delivery.timeout_ms", .kind = integer, .at = POSTRIDER_FIELD(delivery.timeout_ms), .help = "milliseconds for a whole attempt, connecting included", .min = 100, .max = 60'000},
   setting_key{.name = "delivery.max_in_flight", .kind = integer, .at = POSTRIDER_FIELD(delivery.max_in_flight), .help = "attempts of one endpoint at a time", .min = 1, .max = 1'000},
-  setting_key{.name = "delivery.connections_max", .kind = integer, .at = POSTRIDER_FIELD(delivery.connections_max), .help = "open connections to endpoints in all", .min = 1, .max = 1'000'000},
+  setting_key{.name = "delivery.connections_max", .kind = integer, .at = POSTRIDER_FIELD(delivery.connections_max), .help = "open connections to endpoints in all; at most half of the descriptors", .min = 1, .max = 1'000'000},
 
   setting_key{.name = "shutdown.linger_ms", .kind = integer, .at = POSTRIDER_FIELD(shutdown.linger_ms), .help = "milliseconds that requests are still taken, with /readyz at 503", .min = 0, .max = ten_minutes_ms},
   setting_key{.name = "shutdown.drain_ms", .kind = integer, .at = POSTRIDER_FIELD(shutdown.drain_ms), .help = "milliseconds for what is in flight to end", .min = 0, .max = ten_minutes_ms},

@@ -34,7 +34,7 @@ struct settings {
   } node;
   struct database_part {
     std::string url;                   ///< libpq URL or DSN; empty: --embedded-postgres is needed
-    std::int64_t accept_writers = 1;   ///< connections that commit accepted events, 1 to 2
+    std::int64_t accept_writers = 2;   ///< connections that commit accepted events, 1 to 4
     std::int64_t accept_linger_us = 0; ///< 0 to 100000
   } database;
   struct public_part {
@@ -72,7 +72,7 @@ struct settings {
     std::vector<std::string> deny_cidrs;
     std::int64_t timeout_ms = 15'000;     ///< 100 to 60000
     std::int64_t max_in_flight = 32;      ///< 1 to 1000
-    std::int64_t connections_max = 4'096; ///< open to endpoints in all, 1 to 1000000
+    std::int64_t connections_max = 16'384; ///< open to endpoints in all, 1 to 1000000
   } delivery;
   struct shutdown_part {
     std::int64_t linger_ms = 2'000; ///< 0 to 600000

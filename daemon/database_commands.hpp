@@ -6,8 +6,8 @@
 
 namespace postrider {
 
-// Commands that touch the database directly. They find it as `serve` does, migrate it if need be, and need no master key. Results stand
-// on `out`, what went wrong on `errors`; they return the exit status.
+// Commands that touch the database directly. They find it as `serve` does, migrate it if need be, and need no master
+// key. Results stand on `out`, what went wrong on `errors`; they return the exit status.
 
 int migrate_database(const command_line& given, std::ostream& out, std::ostream& errors);
 /// Prints the id and the key: this once.

@@ -24,7 +24,8 @@ struct engine_options {
   std::function<void(const problem&)> failed;
 };
 
-/// All parts of a node, wired: listeners, SENDER, actors, STORE, the management API. Made, started and stopped by one thread.
+/// All parts of a node, wired: listeners, SENDER, actors, STORE, the management API. Made, started and stopped by one
+/// thread.
 class engine {
 public:
   explicit engine(engine_options options);
@@ -38,13 +39,15 @@ public:
   /// Binds both listeners. 500 `listen-failed`. Nothing is answered yet.
   result<addresses> bind();
 
-  /// Starts everything; both listeners accept afterwards. With the database away they do all the same: what needs it is answered 503,
-  /// `/readyz` says so, and a thread goes on trying to reach and migrate it. Errors are those that more trying does not heal: the
-  /// node's name is taken (409 `node-name-taken`), the schema is not ours.
+  /// Starts everything; both listeners accept afterwards. With the database away they do all the same: what needs it is
+  /// answered 503,
+  /// `/readyz` says so, and a thread goes on trying to reach and migrate it. Errors are those that more trying does not
+  /// heal: the node's name is taken (409 `node-name-taken`), the schema is not ours.
   result<void> start();
 
-  /// Design section 7: not ready, linger, close the public listener, commit what was accepted, start nothing new, let what is in flight
-  /// end, write its outcomes, release the leases, end the actors. The operator listener still answers afterwards.
+  /// Design section 7: not ready, linger, close the public listener, commit what was accepted, start nothing new, let
+  /// what is in flight end, write its outcomes, release the leases, end the actors. The operator listener still answers
+  /// afterwards.
   void drain();
   /// Closes the operator listener and ends all threads.
   void stop();

@@ -7,10 +7,15 @@ namespace postrider {
 node_readiness::node_readiness(store_events& next, probes ask) : next_{next}, ask_{std::move(ask)} {}
 
 dependency_status node_readiness::database() const {
-  if (ask_.server_healthy && !ask_.server_healthy())
-    return {"database", false, "the private PostgreSQL is down; it is being started again"};
   const std::lock_guard lock{mutex_};
+  if (!draining_ && ask_.server_healthy && !ask_.server_healthy())
+    return {"database", false, "the private PostgreSQL is down; it is being started again"};
   return {"database", database_ok_, database_ok_ ? "answers" : database_detail_};
+}
+
+void node_readiness::drain() {
+  const std::lock_guard lock{mutex_};
+  draining_ = true;
 }
 
 std::vector<dependency_status> node_readiness::check() const {

@@ -30,8 +30,9 @@ public:
   node_readiness(store_events& next, probes ask);
 
   [[nodiscard]] std::vector<dependency_status> check() const override;
-  /// From now on not ready, until the end.
-  void drain() noexcept { draining_ = true; }
+  /// From now on not ready, until the end. Afterwards `server_healthy` is not asked any more: the private PostgreSQL
+  /// may go.
+  void drain();
   [[nodiscard]] bool draining() const noexcept { return draining_; }
 
   void accepted(std::vector<accept_item_ptr> batch) override;

@@ -22,13 +22,13 @@ json::value value_or_null(const std::optional<T>& value) {
 }
 
 json::string word(std::string_view text) {
-  return {text.data(), text.size()};
+  return json::string(text.data(), text.size());
 }
 
 template <class Tag>
 json::string id_text(const strong_id<Tag>& id) {
   const auto text = to_string(id);
-  return {text.data(), text.size()};
+  return word(text);
 }
 
 json::array texts(const std::vector<std::string>& all) {

@@ -17,6 +17,9 @@ struct api_options {
   bool http_allowed = false; ///< endpoints may have `http://` URLs (`[delivery] https_only = false`, `--dev`)
   std::shared_ptr<const target_guard> guard{}; ///< refuses literal addresses at once; nothing: only at connect time
   std::vector<std::string> plans{};            ///< names of `[plans.NAME]`
+  /// What an endpoint gets that does not say it (`[delivery] timeout_ms`, `max_in_flight`).
+  milliseconds timeout_default{15'000};
+  std::uint32_t max_in_flight_default = 32;
 };
 
 /// The management API (`/v1`), one table for each aggregate. `store` must outlive them.

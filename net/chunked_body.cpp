@@ -93,8 +93,10 @@ http_refusal chunked_body::byte(char c) {
       return {431, "header-too-large", "the trailers are too large"};
     if (c == '\r')
       state_ = state::trailer_lf;
-    else
+    else if (is(c, field))
       line_.push_back(c);
+    else
+      return malformed("a trailer holds a control character");
     return {};
   case state::trailer_lf:
     return c == '\n' ? end_of_trailer_line() : malformed("a trailer does not end in CRLF");

@@ -92,7 +92,8 @@ bool client_connection::open_stream() {
     stream_ = make_plain_stream(context);
     return true;
   }
-  auto ssl = lane_.node().tls->connection_to(endpoint_->target, endpoint_->session);
+  session_ = endpoint_->session;
+  auto ssl = lane_.node().tls->connection_to(endpoint_->target, *session_);
   if (!ssl)
     return false;
   stream_ = make_tls_stream(context, std::move(ssl));
@@ -255,6 +256,10 @@ void client_connection::finish(const attempt_facts& facts, bool sent, bool keep)
     phase_ = phase::idle;
     lane_.keep(kept, reader_.keep_alive_timeout());
   } else {
+    if (writing_ && stream_) {           // what was not sent must not stay with the kernel for minutes
+      boost::system::error_code ignored; // of a socket that is broken already
+      stream_->socket().set_option(asio::socket_base::linger{true, 0}, ignored);
+    }
     close();
   }
   lane_.report(std::move(owner), std::move(result));

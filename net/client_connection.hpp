@@ -29,10 +29,13 @@ using auto_hook = boost::intrusive::list_base_hook<boost::intrusive::tag<Tag>,
 /// | phase | goes on with | deadline passed | peer closes, or it breaks |
 /// | --- | --- | --- | --- |
 /// | resolving | answer: connecting | `dns_timeout` | – |
-/// | connecting | connected: handshaking (https) or exchanging | next address, or `connect_timeout` | next address, or
-/// `connect_…` | | handshaking | done: exchanging | `timeout` | `tls_handshake`, `tls_certificate` | | exchanging |
-/// whole response: idle, or closed | `timeout` | `reset` | | idle | run(): exchanging; too long: closed | – | noticed
-/// before the next request: closed | | closed | – | – | – |
+/// | connecting | connected: handshaking (https) or exchanging | next address or `connect_timeout` | next address |
+/// | handshaking | done: exchanging | `timeout` | `tls_handshake`, `tls_certificate` |
+/// | exchanging | whole response: idle, or closed | `timeout` | `reset` |
+/// | idle | run(): exchanging; too long: closed | – | seen before the next request: closed |
+/// | closed | – | – | – |
+///
+/// After the last address: what the first that said more than "unreachable" said (`connect_refused`, …).
 ///
 /// A request that was written to a kept connection and met no byte of a response is reported as `reset` like any other,
 /// never sent again on the quiet: the endpoint may have processed it, and a second request within one attempt would be
@@ -86,6 +89,7 @@ private:
   std::shared_ptr<prepared_endpoint> endpoint_;
   endpoint_no number_ = 0;
   phase phase_ = phase::resolving;
+  std::shared_ptr<tls_session_slot> session_; ///< outlives the stream, also when the configuration changes meanwhile
   std::unique_ptr<client_stream> stream_;
 
   // of the attempt

@@ -25,7 +25,7 @@ std::shared_ptr<prepared_endpoint> connection_pool::prepare(const std::shared_pt
   if (!fresh->problem.empty()) // the management API lets none of these pass; told once for each version
     spdlog::error("endpoint {} is never called: {}", to_string(config->id), fresh->problem);
   if (one.prepared && one.prepared->target.same_server(fresh->target))
-    fresh->session.take(one.prepared->session);
+    fresh->session = one.prepared->session;
   else
     drop_idle(one);
   one.number = config->no;

@@ -32,7 +32,8 @@ public:
   void arm(entry& one, mono_time due) noexcept {
     one.unlink();
     one.due_ = due;
-    slots_[slot_of(tick_of(due))].push_back(one);
+    // One that has passed already goes where the next advance() looks first.
+    slots_[slot_of(std::max(tick_of(due), next_))].push_back(one);
   }
   static void disarm(entry& one) noexcept { one.unlink(); }
 

@@ -27,7 +27,7 @@ struct prepared_endpoint {
   std::string first_lines;                          ///< request line, host, user-agent
   std::string last_lines;                           ///< the endpoint's own headers and the empty line
   std::uint32_t max_in_flight = 1;
-  tls_session_slot session; ///< the TLS session to resume
+  std::shared_ptr<tls_session_slot> session = std::make_shared<tls_session_slot>(); ///< the TLS session to resume
 
   /// Whether this was made from that very object.
   [[nodiscard]] bool is_of(const std::shared_ptr<const endpoint_config>& config) const noexcept {

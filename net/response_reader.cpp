@@ -41,6 +41,7 @@ void response_reader::begin(std::vector<char> storage) {
 }
 
 std::vector<char> response_reader::release() noexcept {
+  decoded_ = {}; // an idle connection keeps neither
   return std::exchange(buffer_, {});
 }
 

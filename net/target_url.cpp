@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace postrider {
 namespace {
@@ -42,8 +43,10 @@ bool take_authority(const boost::urls::url_view& url, target_url& out) {
   const std::uint16_t default_port = out.tls ? 443 : 80;
   out.port = default_port;
   if (url.has_port() && !url.port().empty()) {
-    out.port = url.port_number();
-    if (out.port == 0) // also a number beyond 65535
+    // Not port_number(): what that says of a number beyond 65535 is not to be relied on in Boost 1.81.
+    const auto digits = url.port();
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || out.port == 0)
       return false;
   }
   out.host_header = out.literal && out.literal->v6 ? "[" + out.host + "]" : out.host;

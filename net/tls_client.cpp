@@ -59,7 +59,9 @@ std::shared_ptr<const tls_client> tls_client::make(const std::string& extra_ca_f
     return nullptr;
   }
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // Many peers close without close_notify. The framing of HTTP tells a cut response; only a body that the close itself
+  // ends (of which an excerpt is kept) could be shortened, and the session stays resumable.
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // Buffers go back while a connection is idle: thousands of them are.
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -25,7 +25,6 @@ struct free_ssl {
 class tls_session_slot {
 public:
   void keep(std::unique_ptr<SSL_SESSION, free_ssl> session) noexcept { session_ = std::move(session); }
-  void take(tls_session_slot& other) noexcept { session_ = std::move(other.session_); }
   [[nodiscard]] SSL_SESSION* session() const noexcept { return session_.get(); }
 
 private:

@@ -97,9 +97,9 @@ public:
     char byte = 0;
     ERR_clear_error();
     const int got = SSL_read(ssl_.get(), &byte, 1);
-    const bool waiting = got <= 0 && SSL_get_error(ssl_.get(), got) == SSL_ERROR_WANT_READ;
-    healthy_ &= waiting;
-    return waiting;
+    const int error = SSL_get_error(ssl_.get(), got);
+    healthy_ &= error != SSL_ERROR_SSL && error != SSL_ERROR_SYSCALL;
+    return error == SSL_ERROR_WANT_READ;
   }
 
   void close() noexcept override {
@@ -161,6 +161,7 @@ private:
         observer->written(false);
       return write_state::broken;
     }
+    joined_ = {}; // an idle connection keeps none of it
     if (tell)
       observer->written(true);
     return write_state::whole;

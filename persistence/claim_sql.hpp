@@ -116,6 +116,40 @@ inline const std::string interrupt_endpoint_sql = std::string{mine_head} + R"sql
     and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
 ))sql" + std::string{interrupt_tail};
 
+/// A page of a deleted endpoint's live rows becomes dead (reason 4); an attempt that is in flight gets its row as interrupted: nobody
+/// runs it. Answers how many rows the page had, and whether the lease holds. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 limit
+/// $5 lowest id that may have ridden
+inline const std::string close_deleted_sql = std::string{mine_head} + R"sql(
+, victims as materialized (
+  (select id, fence, state, updated_at from delivery
+   where shard = any ($1::smallint[]) and endpoint_no = $3::bigint and next_attempt_at is not null and state < 3
+     and exists (select from mine)
+   limit $4::integer)
+  union all
+  (select id, fence, state, updated_at from delivery
+   where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state < 3 and exists (select from mine)
+   limit $4::integer)
+), p as (
+  update delivery
+  set state = 4, reason = 4, next_attempt_at = null, updated_at = now(),
+      last_reason = case when victims.state = 1 then 15 else delivery.last_reason end,
+      last_status = case when victims.state = 1 then 0 else delivery.last_status end
+  from victims
+  where delivery.id = victims.id and delivery.state = victims.state and delivery.fence = victims.fence
+  returning delivery.id, delivery.tenant_no, delivery.attempt_count, victims.updated_at as started_at, victims.state as was
+), a as (
+  insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status)
+  select id, attempt_count, started_at, greatest(0, least(2000000000, extract(epoch from now() - started_at) * 1000))::integer, 3, 15, 0
+  from p where was = 1
+  on conflict do nothing
+), c as (
+  insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
+  select tenant_no, 0, -count(*) filter (where was = 0), -count(*) filter (where was = 1), -count(*) filter (where was = 2), 0, count(*), 0
+  from p group by tenant_no
+)
+select (select count(*) from victims), exists (select from mine)
+)sql";
+
 /// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who decides. $3 from id
 /// $4 below id
 inline const std::string expose_rides_sql = std::string{mine_head} + R"sql(

@@ -12,6 +12,7 @@ namespace postrider {
 namespace {
 
 constexpr milliseconds unbounded_every{60'000};
+constexpr int page_size = 1'000;
 // A row may become visible a little later than its due time says; what is later still waits for the unbounded look.
 constexpr milliseconds bound_margin{2'000};
 
@@ -61,7 +62,7 @@ claim_result read_claim(const pqxx::result& rows) {
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  return {{"claim", claim_sql}, {"interrupt_endpoint", interrupt_endpoint_sql}};
+  return {{"claim", claim_sql}, {"interrupt_endpoint", interrupt_endpoint_sql}, {"close_deleted", close_deleted_sql}};
 }
 
 std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
@@ -115,6 +116,17 @@ session_result<std::size_t> claimer::close_interrupted(session& on, endpoint_no 
     return pqxx::nontransaction{connection}
       .exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids), to_string(rides_from))[1]
       .as<std::size_t>();
+  });
+}
+
+session_result<bool> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under, const uuid& rides_from) {
+  binary_array shards{array_type::int2}, fences{array_type::int8};
+  shards.add(shard);
+  fences.add(under);
+  return on.call([&](pqxx::connection_base& connection) {
+    const auto row = pqxx::nontransaction{connection}.exec_prepared1("close_deleted", parameter(shards), parameter(fences), endpoint,
+                                                                     page_size, to_string(rides_from));
+    return row[0].as<int>() >= page_size;
   });
 }
 

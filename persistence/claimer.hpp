@@ -25,6 +25,8 @@ public:
   /// How many rows were closed as interrupted. `rides_from`: no first attempt that rode is open below that id.
   static session_result<std::size_t> close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
                                                        const std::vector<delivery_id>& known, const uuid& rides_from);
+  /// One page of a deleted endpoint's live rows becomes dead. Whether there may be more.
+  static session_result<bool> close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under, const uuid& rides_from);
 
 private:
   struct bound {

@@ -1,18 +1,22 @@
 #include "persistence/management_queue.hpp"
 
-#include <pqxx/pqxx>
-
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
+#include <poll.h>
+
 namespace postrider {
 namespace {
 
 constexpr milliseconds reconnect_pause{200};
-/// A connection unused for so long may have died unseen.
-constexpr milliseconds idle_trust{500};
+
+/// Between calls the server has nothing to say: what it sends is its farewell, or the end.
+bool cut_by_server(const session& connection) {
+  pollfd socket{connection.descriptor(), POLLIN, 0};
+  return poll(&socket, 1, 0) != 0;
+}
 
 } // namespace
 
@@ -86,15 +90,10 @@ void management_queue::work(worker& self) {
 /// Connected, as far as one can know. A connection that was cut while nobody looked is found out here and not by a call
 /// that might have written something.
 bool management_queue::ready(worker& self) {
-  const auto now = std::chrono::steady_clock::now();
-  if (self.connection.connected() && now - self.used_at > idle_trust) {
-    const auto alive =
-      self.connection.call([](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec("select"); });
-    if (!alive)
-      self.connection.disconnect();
-  }
+  if (self.connection.connected() && cut_by_server(self.connection))
+    self.connection.disconnect();
   if (!self.connection.connected()) {
-    if (now < self.connect_after)
+    if (std::chrono::steady_clock::now() < self.connect_after)
       return false;
     if (const auto failure = self.connection.connect()) {
       spdlog::warn("management store: no connection detail={}", failure->detail);
@@ -102,7 +101,6 @@ bool management_queue::ready(worker& self) {
       return false;
     }
   }
-  self.used_at = std::chrono::steady_clock::now();
   return true;
 }
 

@@ -53,7 +53,6 @@ private:
     explicit worker(const session_options& options, watchdog& dog, metrics& counts)
         : connection{options, dog, counts} {}
     session connection;
-    mono_time used_at{};
     mono_time connect_after{};
     std::thread thread;
   };

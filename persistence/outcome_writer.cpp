@@ -29,16 +29,12 @@ std::int32_t clamp_duration(milliseconds value) {
 
 struct record_parameters {
   explicit record_parameters(std::span<const outcome_write> writes)
-    : ids{array_type::uuid, writes.size(), 16}
-    , low{writes.front().delivery.value}
-    , high{low} {
+    : ids{array_type::uuid, writes.size(), 16} {
     for (const auto& each : writes)
       add(each);
   }
 
   void add(const outcome_write& write) {
-    low = std::min(low, write.delivery.value);
-    high = std::max(high, write.delivery.value);
     ids.add(write.delivery.value);
     froms.add(small(write.from));
     fences.add(write.under);
@@ -66,7 +62,6 @@ struct record_parameters {
   }
 
   binary_array ids;
-  uuid low, high;
   binary_array froms{array_type::int2}, fences{array_type::int8}, tos{array_type::int2}, reasons{array_type::int2},
     steps{array_type::int2}, dues{array_type::timestamptz}, uncounts{array_type::int4}, numbers{array_type::int4},
     starts{array_type::timestamptz}, durations{array_type::int4}, outcomes{array_type::int2},
@@ -105,7 +100,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
-           parameter(p.excerpts), parameter(p.low), parameter(p.high)))
+           parameter(p.excerpts)))
       out.push_back(row[0].as<std::size_t>());
     return out;
   });

@@ -250,6 +250,23 @@ void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no
                 [done] { done(std::nullopt); }});
 }
 
+void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
+                                   std::function<void(bool)> done) {
+  auto& p = *parts_;
+  p.claim.post({[=, this, &p](session& on) -> std::optional<session_failure> {
+                  const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
+                  const auto more = claimer::close_deleted(on, endpoint, shard, under, from);
+                  if (!more)
+                    return more.error();
+                  if (*more)
+                    close_deleted(tenant, endpoint, shard, under, done); // behind the claims that wait
+                  else
+                    done(true);
+                  return std::nullopt;
+                },
+                [done] { done(false); }});
+}
+
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {
   auto& p = *parts_;
   p.lookup.post({[&p, key = std::move(key), done](session& on) -> std::optional<session_failure> {

@@ -1,16 +1,11 @@
 #include "persistence/random_id.hpp"
 
-#include <array>
-#include <random>
+#include "persistence/random_bytes.hpp"
 
 namespace postrider {
 
 uuid random_id(wall_time at) {
-  std::random_device source;
-  std::array<std::uint8_t, 10> bits{};
-  for (auto& each : bits)
-    each = static_cast<std::uint8_t>(source());
-  return make_uuid_v7(at, bits);
+  return make_uuid_v7(at, random_bytes<10>());
 }
 
 } // namespace postrider

@@ -10,8 +10,7 @@ namespace postrider {
 /// Neither of the columns that it changes on a ride's success is indexed, so that update is HOT.
 ///
 /// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0); the attempt, number null where there is
-/// none: $9 number  $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15 excerpt;
-/// $16 lowest, $17 highest id of the batch: they let the other days' partitions be left alone.
+/// none: $9 number  $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15 excerpt
 inline constexpr std::string_view record_sql = R"sql(
 with u as materialized (
   select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[],
@@ -25,8 +24,7 @@ with u as materialized (
       attempt_count = delivery.attempt_count - u.uncount, last_reason = coalesce(u.attempt_reason, delivery.last_reason),
       last_status = coalesce(u.http_status, delivery.last_status)
   from u
-  where delivery.id = u.id and delivery.id >= $16::uuid and delivery.id <= $17::uuid
-    and delivery.state = u.was and delivery.fence = u.fence
+  where delivery.id = u.id and delivery.state = u.was and delivery.fence = u.fence
   returning delivery.id, delivery.tenant_no, u.was, u.becomes, u.number, u.started_at, u.duration_ms, u.outcome, u.attempt_reason,
             u.http_status, u.excerpt, u.ordinal
 ), a as (

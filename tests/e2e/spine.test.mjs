@@ -101,7 +101,7 @@ describe('500 webhooks over 3 tenants, a receiver that fails some, kill -9 in th
       if (number_of.has(request.webhook_id)) assert.equal(JSON.parse(request.body).number, number_of.get(request.webhook_id));
   });
 
-  test('attempts are numbered without gaps, each request has its row, and duplicates were in flight at the kill', { timeout: 120_000 }, async () => {
+  test('attempts are numbered without gaps, each request has its row, and duplicates were in flight at the kill', { timeout: 120_000 }, async (t) => {
     const api = new Api(daemon.operator_url, key);
     const requests = by_webhook_id(receiver.requests);
     let interrupted_count = 0;
@@ -129,12 +129,13 @@ describe('500 webhooks over 3 tenants, a receiver that fails some, kill -9 in th
           if (attempt.outcome !== 'interrupted') assert.ok(seen.includes(attempt.number), `${id}: attempt ${attempt.number} was never sent`);
         const successes = receiver.successes().get(event_id).length;
         assert.ok(successes <= 1 + interrupted.length, `${id}: ${successes} successes, ${interrupted.length} interrupted`);
-        for (const attempt of interrupted)
-          if (attempt.started_at) assert.ok(Date.parse(attempt.started_at) <= killed_at + 2_000, `${id}: interrupted after the restart`);
+        assert.ok(interrupted.length <= 1, `${id}: interrupted ${interrupted.length} times by one kill`);
+        if (interrupted.length > 0) assert.ok(time_of(event_id) <= killed_at, `${id}: accepted after the kill, and interrupted`);
       });
     }
-    // At most what the three endpoints may have in flight.
-    assert.ok(interrupted_count <= slugs.length * 32, `${interrupted_count} attempts were interrupted`);
+    const duplicates = [...receiver.successes().values()].filter((all) => all.length > 1).length;
+    t.diagnostic(`${interrupted_count} attempts were interrupted by the kill, ${duplicates} events delivered twice`);
+    assert.ok(duplicates <= interrupted_count);
   });
 
   test('200 parallel posts of one provider event id make one event, and all answers carry its id', async () => {
@@ -149,6 +150,11 @@ describe('500 webhooks over 3 tenants, a receiver that fails some, kill -9 in th
     assert.equal((await api.get(`/v1/tenants/amber/deliveries?event=${[...ids][0]}`)).data.length, 1);
   });
 });
+
+/** Milliseconds since 1970 inside an id, a UUIDv7. */
+function time_of(id) {
+  return Number.parseInt(id.slice(id.indexOf('_') + 1).replaceAll('-', '').slice(0, 12), 16);
+}
 
 /** All requests of each event. */
 function by_webhook_id(requests) {

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_forged_second_response_is_never_taken_for_the_next_reques
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_arrive_while_a_connection_is_idle_rule_it_out) {
-  meeting forged{1};
+  meeting forged{2};
   loopback_server server{[&](peer& client) {
     while (!client.read_request().empty()) {
       client.send(ok_response());
@@ -247,7 +247,6 @@ BOOST_AUTO_TEST_CASE(a_batch_uses_every_io_thread) {
 BOOST_AUTO_TEST_CASE(abort_ends_the_owners_attempts_and_nobody_elses) {
   threads_count = 2;
   loopback_server hangs{[](peer& client) { client.wait_for_close(); }};
-  meeting asked{1};
   meeting answer{2};
   loopback_server waits{[&](peer& client) {
     client.read_request();

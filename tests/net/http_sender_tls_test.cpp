@@ -145,6 +145,20 @@ BOOST_AUTO_TEST_CASE(a_tls_connection_that_the_peer_has_closed_is_not_used) {
   BOOST_TEST(server.accepted() == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_new_version_of_the_configuration_keeps_the_tls_connection_and_its_sessions) {
+  loopback_server server{tls_answering({})};
+  auto first = endpoint(at("https", "hooks.test", server));
+  BOOST_TEST(send(first).facts.http_status == 200);
+  const std::weak_ptr<endpoint_config> gone = first;
+  auto second = std::make_shared<endpoint_config>(*first);
+  second->headers = {{"x-version", "2"}};
+  first.reset();
+  BOOST_TEST(send(second).facts.http_status == 200);
+  BOOST_TEST(send(second).facts.http_status == 200);
+  BOOST_TEST(gone.expired());
+  BOOST_TEST(server.accepted() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_name_without_an_address_is_dns_failed) {
   names["gone.test"].failure = attempt_reason::dns_failed;
   BOOST_TEST(send("http://gone.test/").facts.failure == attempt_reason::dns_failed);

@@ -67,6 +67,15 @@ BOOST_AUTO_TEST_CASE(a_deadline_is_told_once_and_never_early) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_deadline_in_the_past_is_told_at_once) {
+  deadline_wheel wheel;
+  alarm one;
+  wheel.advance(start);
+  wheel.arm(one, start - milliseconds{500});
+  wheel.advance(start + milliseconds{1});
+  BOOST_TEST(one.rung == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_wheel_that_stood_still_for_long_misses_nothing) {
   deadline_wheel wheel;
   alarm one, two, far;

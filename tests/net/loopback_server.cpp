@@ -5,11 +5,13 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -94,6 +96,11 @@ void peer::wait_for_close() {
   }
 }
 
+bool peer::closed_within(std::chrono::milliseconds most) {
+  pollfd one{.fd = fd_, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&one, 1, static_cast<int>(most.count())) != 0;
+}
+
 void peer::close() {
   if (ssl_ != nullptr) {
     SSL_shutdown(ssl_);
@@ -153,6 +160,10 @@ void loopback_server::accept_all() {
     ++accepted_;
     const auto at = peers_.insert(peers_.end(), one);
     threads_.emplace_back([this, one, at] {
+      sigset_t broken_pipe; // OpenSSL writes without MSG_NOSIGNAL
+      sigemptyset(&broken_pipe);
+      sigaddset(&broken_pipe, SIGPIPE);
+      pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
       script_(*one);
       const std::lock_guard done{mutex_}; // the descriptor must not be shut down once it is closed
       peers_.erase(at);

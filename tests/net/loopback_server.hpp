@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -32,11 +33,12 @@ public:
   std::string read_request();
   /// Some bytes, at most `most`; empty when the client has closed.
   std::string read_some(std::size_t most);
-  bool send(std::string_view bytes); ///< false: the client is gone
-  void wait_for_close();             ///< reads and drops until the client closes
-  void close();                      ///< with FIN
-  void reset();                      ///< with RST
-  void shut_down();                  ///< ends every wait; from another thread
+  bool send(std::string_view bytes);                  ///< false: the client is gone
+  void wait_for_close();                              ///< reads and drops until the client closes
+  bool closed_within(std::chrono::milliseconds most); ///< whether the client closes; reads nothing
+  void close();                                       ///< with FIN
+  void reset();                                       ///< with RST
+  void shut_down();                                   ///< ends every wait; from another thread
 
 private:
   int fd_;

@@ -1,108 +1,12 @@
-#include "persistence/management_store.hpp"
+#include "tests/persistence/management_fixture.hpp"
 
 #include "core/shard.hpp"
-#include "persistence/key_repository.hpp"
-#include "persistence/random_bytes.hpp"
 #include "persistence/tenant_access.hpp"
-#include "tests/support/postgres_fixture.hpp"
-
-#include <boost/test/unit_test.hpp>
-
-#include <pqxx/pqxx>
-
-#include <algorithm>
-#include <future>
-#include <mutex>
-#include <set>
-#include <string>
-#include <thread>
-#include <vector>
 
 using namespace postrider;
-using tests::postgres_fixture;
-
-namespace {
-
-/// A store on a database of its own.
-struct fixture {
-  explicit fixture(postgres_fixture& server = postgres_fixture::instance(),
-                   milliseconds call_deadline = milliseconds{20'000})
-      : url{server.fresh_database()}, store{options_for(call_deadline), counts} {}
-
-  management_store_options options_for(milliseconds call_deadline) {
-    management_store_options out;
-    out.url = url;
-    out.master_key = master_key;
-    out.call_deadline = call_deadline;
-    out.changed = [this](tenant_no no) {
-      const std::lock_guard guard{mutex};
-      changed.push_back(no);
-    };
-    return out;
-  }
-
-  /// The answer of `(store.*method)(arguments..., done)`.
-  template <class T, class... Parameters, class... Arguments>
-  result<T> ask(void (postgres_management_store::*method)(Parameters..., reply<T>), Arguments&&... arguments) {
-    const auto promise = std::make_shared<std::promise<result<T>>>();
-    auto future = promise->get_future();
-    (store.*method)(std::forward<Arguments>(arguments)...,
-                    [promise](result<T> answer) { promise->set_value(std::move(answer)); });
-    if (future.wait_for(std::chrono::seconds{60}) != std::future_status::ready)
-      throw std::runtime_error("the store did not answer");
-    return future.get();
-  }
-
-  std::string sql(const std::string& text) const {
-    pqxx::connection connection{url};
-    pqxx::nontransaction session{connection};
-    const auto rows = session.exec(text);
-    return rows.empty() || rows[0].empty() ? "" : rows[0][0].as<std::string>("null");
-  }
-  std::int64_t version(const std::string& slug) const {
-    return std::stoll(sql("select config_version from tenant where slug = '" + slug + "' order by no desc limit 1"));
-  }
-
-  tenant_record tenant(const std::string& slug) {
-    const auto made =
-      ask(&postgres_management_store::create_tenants, std::vector{new_tenant{slug, "Name of " + slug, "", {}}});
-    BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
-    return made->front();
-  }
-  source_record source(const std::string& slug, const std::string& name,
-                       std::vector<std::string> secrets = {"a secret of the source"}) {
-    new_source wanted{name, "github", "github", std::move(secrets)};
-    const auto made = ask(&postgres_management_store::create_sources, slug, std::vector{wanted});
-    BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
-    return made->front();
-  }
-  endpoint_record endpoint(const std::string& slug, const std::string& url_of_it = "https://example.com/hook") {
-    new_endpoint wanted;
-    wanted.config.url = url_of_it;
-    wanted.config.secrets = {{"whsec_readable_secret_text"}};
-    const auto made = ask(&postgres_management_store::create_endpoints, slug, std::vector{wanted});
-    BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
-    return made->front();
-  }
-
-  secret_key master_key = random_bytes<32>();
-  std::string url;
-  metrics counts;
-  std::mutex mutex;
-  std::vector<tenant_no> changed;
-  postgres_management_store store;
-};
-
+using fixture = tests::management_fixture;
 using store = postgres_management_store;
-
-template <class T>
-void refused(const result<T>& answer, int status, const std::string& code) {
-  BOOST_REQUIRE(!answer);
-  BOOST_TEST(answer.error().status == status);
-  BOOST_TEST(answer.error().code == code);
-}
-
-} // namespace
+using tests::check_refused;
 
 BOOST_AUTO_TEST_SUITE(management_store_tenants)
 
@@ -135,9 +39,10 @@ BOOST_AUTO_TEST_CASE(a_tenant_is_created_and_found_by_slug_and_id) {
 BOOST_AUTO_TEST_CASE(a_batch_with_a_taken_slug_creates_nothing) {
   fixture f;
   f.tenant("acme");
-  refused(f.ask(&store::create_tenants, std::vector{new_tenant{"first", "n", "", {}}, new_tenant{"acme", "n", "", {}}}),
-          409, "slug-taken");
-  refused(
+  check_refused(
+    f.ask(&store::create_tenants, std::vector{new_tenant{"first", "n", "", {}}, new_tenant{"acme", "n", "", {}}}), 409,
+    "slug-taken");
+  check_refused(
     f.ask(&store::create_tenants, std::vector{new_tenant{"twice", "n", "", {}}, new_tenant{"twice", "n", "", {}}}), 409,
     "slug-taken");
   BOOST_TEST(f.sql("select count(*) from tenant") == "1");
@@ -174,10 +79,10 @@ BOOST_AUTO_TEST_CASE(a_deleted_tenant_is_gone_and_its_slug_free) {
   BOOST_REQUIRE(f.ask(&store::delete_tenant, "acme"));
   BOOST_TEST(f.version("acme") == before + 1);
   BOOST_TEST(f.changed.size() == 2U);
-  refused(f.ask(&store::get_tenant, "acme"), 404, "not-found");
-  refused(f.ask(&store::get_tenant, to_string(first.id)), 404, "not-found");
-  refused(f.ask(&store::delete_tenant, "acme"), 404, "not-found");
-  refused(f.ask(&store::create_sources, "acme", std::vector<new_source>{}), 404, "not-found");
+  check_refused(f.ask(&store::get_tenant, "acme"), 404, "not-found");
+  check_refused(f.ask(&store::get_tenant, to_string(first.id)), 404, "not-found");
+  check_refused(f.ask(&store::delete_tenant, "acme"), 404, "not-found");
+  check_refused(f.ask(&store::create_sources, "acme", std::vector<new_source>{}), 404, "not-found");
   BOOST_TEST((f.tenant("acme").id != first.id));
 }
 
@@ -185,10 +90,10 @@ BOOST_AUTO_TEST_CASE(unknown_tenants_are_not_found_by_any_call) {
   fixture f;
   for (const auto& key :
        {std::string{"nobody"}, to_string(tenant_id{new_uuid(wall_time{})}), std::string{"ten_x"}, std::string{}}) {
-    refused(f.ask(&store::get_tenant, key), 404, "not-found");
-    refused(f.ask(&store::list_sources, key, page_request{}), 404, "not-found");
-    refused(f.ask(&store::list_endpoints, key, page_request{}), 404, "not-found");
-    refused(f.ask(&store::list_deliveries, key, delivery_filter{}, page_request{}), 404, "not-found");
+    check_refused(f.ask(&store::get_tenant, key), 404, "not-found");
+    check_refused(f.ask(&store::list_sources, key, page_request{}), 404, "not-found");
+    check_refused(f.ask(&store::list_endpoints, key, page_request{}), 404, "not-found");
+    check_refused(f.ask(&store::list_deliveries, key, delivery_filter{}, page_request{}), 404, "not-found");
   }
 }
 
@@ -210,8 +115,8 @@ BOOST_AUTO_TEST_CASE(a_source_is_created_found_and_deleted) {
     BOOST_TEST((got->dedupe == dedupe_mode::id));
   }
   BOOST_REQUIRE(f.ask(&store::delete_source, "acme", "github"));
-  refused(f.ask(&store::get_source, "acme", "github"), 404, "not-found");
-  refused(f.ask(&store::delete_source, "acme", to_string(made.id)), 404, "not-found");
+  check_refused(f.ask(&store::get_source, "acme", "github"), 404, "not-found");
+  check_refused(f.ask(&store::delete_source, "acme", to_string(made.id)), 404, "not-found");
   const auto left = f.ask(&store::list_sources, "acme", page_request{});
   BOOST_REQUIRE(left);
   BOOST_TEST(left->data.empty());
@@ -225,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_batch_with_a_taken_name_creates_nothing_and_changes_no_ve
   const auto before = f.version("acme");
   const new_source other{"other", "github", "github", {"s"}};
   const new_source taken{"github", "github", "github", {"s"}};
-  refused(f.ask(&store::create_sources, "acme", std::vector{other, taken}), 409, "name-taken");
+  check_refused(f.ask(&store::create_sources, "acme", std::vector{other, taken}), 409, "name-taken");
   BOOST_TEST(f.sql("select count(*) from source") == "1");
   BOOST_TEST(f.version("acme") == before);
   f.tenant("umbrella");
@@ -325,14 +230,14 @@ BOOST_AUTO_TEST_CASE(unknown_sources_are_all_named_and_nothing_is_created) {
   wanted.config.secrets = {{"whsec_x"}};
   wanted.sources = {"github", "none", to_string(foreign.id)};
   const auto one = f.ask(&store::create_endpoints, "acme", std::vector{wanted});
-  refused(one, 422, "validation-failed");
+  check_refused(one, 422, "validation-failed");
   BOOST_REQUIRE(one.error().errors.size() == 2U);
   BOOST_TEST(one.error().errors[0].pointer == "/sources/1");
   BOOST_TEST(one.error().errors[1].pointer == "/sources/2");
   auto good = wanted;
   good.sources = {"github"};
   const auto batch = f.ask(&store::create_endpoints, "acme", std::vector{good, wanted});
-  refused(batch, 422, "validation-failed");
+  check_refused(batch, 422, "validation-failed");
   BOOST_TEST(batch.error().errors[0].pointer == "/endpoints/1/sources/1");
   BOOST_TEST(f.sql("select count(*) from endpoint") == "0");
 }
@@ -342,9 +247,9 @@ BOOST_AUTO_TEST_CASE(a_deleted_endpoint_is_gone) {
   f.tenant("acme");
   const auto made = f.endpoint("acme");
   BOOST_REQUIRE(f.ask(&store::delete_endpoint, "acme", made.config.id));
-  refused(f.ask(&store::get_endpoint, "acme", made.config.id), 404, "not-found");
-  refused(f.ask(&store::get_endpoint_secret, "acme", made.config.id), 404, "not-found");
-  refused(f.ask(&store::delete_endpoint, "acme", made.config.id), 404, "not-found");
+  check_refused(f.ask(&store::get_endpoint, "acme", made.config.id), 404, "not-found");
+  check_refused(f.ask(&store::get_endpoint_secret, "acme", made.config.id), 404, "not-found");
+  check_refused(f.ask(&store::delete_endpoint, "acme", made.config.id), 404, "not-found");
   const auto left = f.ask(&store::list_endpoints, "acme", page_request{});
   BOOST_REQUIRE(left);
   BOOST_TEST(left->data.empty());
@@ -392,134 +297,8 @@ BOOST_AUTO_TEST_CASE(another_master_key_reads_no_secret) {
   other.get_endpoint_secret("acme", made.config.id,
                             [&](result<std::string> answer) { promise.set_value(std::move(answer)); });
   const auto answer = promise.get_future().get();
-  refused(answer, 500, "secret-unreadable");
+  check_refused(answer, 500, "secret-unreadable");
   BOOST_TEST(answer.error().detail.find("readable_secret_text") == std::string::npos);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(management_store_versions)
-
-BOOST_AUTO_TEST_CASE(every_change_counts_the_version_up_and_is_told) {
-  fixture f;
-  f.tenant("acme");
-  auto last = f.version("acme");
-  const auto grows = [&] {
-    const auto now = f.version("acme");
-    BOOST_TEST(now == last + 1);
-    last = now;
-  };
-  const auto source = f.source("acme", "github");
-  grows();
-  const auto endpoint = f.endpoint("acme");
-  grows();
-  BOOST_REQUIRE(f.ask(&store::delete_endpoint, "acme", endpoint.config.id));
-  grows();
-  BOOST_REQUIRE(f.ask(&store::delete_source, "acme", to_string(source.id)));
-  grows();
-  BOOST_REQUIRE(f.ask(&store::delete_tenant, "acme"));
-  grows();
-  BOOST_TEST(f.changed.size() == 6U);
-  BOOST_TEST(f.sql("select count(*) from audit_log") == "6");
-}
-
-BOOST_AUTO_TEST_CASE(reading_and_failing_change_no_version) {
-  fixture f;
-  f.tenant("acme");
-  const auto before = f.version("acme");
-  BOOST_REQUIRE(f.ask(&store::get_tenant, "acme"));
-  BOOST_REQUIRE(f.ask(&store::list_endpoints, "acme", page_request{}));
-  refused(f.ask(&store::delete_source, "acme", "none"), 404, "not-found");
-  BOOST_TEST(f.version("acme") == before);
-  BOOST_TEST(f.changed.size() == 1U);
-}
-
-BOOST_AUTO_TEST_CASE(concurrent_changes_of_one_tenant_each_count) {
-  fixture f;
-  f.tenant("acme");
-  const auto before = f.version("acme");
-  constexpr int calls = 40;
-  std::promise<void> all;
-  std::atomic<int> left{calls};
-  std::atomic<int> good{0};
-  for (int i = 0; i < calls; ++i)
-    f.store.create_sources("acme", {{"s" + std::to_string(i), "github", "github", {"x"}}},
-                           [&](result<std::vector<source_record>> answer) {
-                             good += answer.has_value() ? 1 : 0;
-                             if (--left == 0)
-                               all.set_value();
-                           });
-  BOOST_REQUIRE((all.get_future().wait_for(std::chrono::seconds{60}) == std::future_status::ready));
-  BOOST_TEST(good == calls);
-  BOOST_TEST(f.version("acme") == before + calls);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(management_store_isolation)
-
-BOOST_AUTO_TEST_CASE(ids_of_another_tenant_are_not_found) {
-  fixture f;
-  f.tenant("acme");
-  f.tenant("umbrella");
-  const auto source = f.source("umbrella", "theirs");
-  const auto endpoint = f.endpoint("umbrella");
-  refused(f.ask(&store::get_source, "acme", to_string(source.id)), 404, "not-found");
-  refused(f.ask(&store::get_source, "acme", "theirs"), 404, "not-found");
-  refused(f.ask(&store::delete_source, "acme", to_string(source.id)), 404, "not-found");
-  refused(f.ask(&store::get_endpoint, "acme", endpoint.config.id), 404, "not-found");
-  refused(f.ask(&store::get_endpoint_secret, "acme", endpoint.config.id), 404, "not-found");
-  refused(f.ask(&store::delete_endpoint, "acme", endpoint.config.id), 404, "not-found");
-  BOOST_TEST(f.ask(&store::get_endpoint, "umbrella", endpoint.config.id).has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_confined_transaction_sees_and_changes_nothing_of_others_even_without_a_condition) {
-  fixture f;
-  f.tenant("acme");
-  f.tenant("umbrella");
-  f.source("umbrella", "theirs");
-  f.endpoint("umbrella");
-  const auto own = f.source("acme", "ours");
-  const auto event = to_string(new_uuid(std::chrono::floor<milliseconds>(std::chrono::system_clock::now())));
-  f.sql("insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, "
-        "body)"
-        " select '" +
-        event + "', tenant_no, no, 't', 'p', 'c', '', '', '' from source where name = 'theirs'");
-  f.sql("insert into delivery (id, event_id, tenant_no, endpoint_no, fence, updated_at, seed, attempt_count, "
-        "generation, step, shard,"
-        " state, reason, last_reason, last_status) select '" +
-        event + "', '" + event + "', tenant_no, no, 0, now(), 1, 1, 1, 0, 0, 3, 0, 0, 0 from endpoint");
-  f.sql("insert into attempt select '" + event + "', 1, now(), 1, 1, 0, 200, null");
-
-  pqxx::connection connection{f.url};
-  pqxx::work transaction{connection};
-  const auto tenant = enter_tenant(transaction, "acme", access::read);
-  for (const char* table : {"endpoint", "source_secret", "endpoint_secret", "event", "delivery", "attempt"}) {
-    const auto theirs = std::string{"select count(*) from "} + table;
-    const auto expected = std::string{table} == "source_secret" ? 1 : 0;
-    BOOST_TEST(transaction.exec1(theirs)[0].as<int>() == expected);
-  }
-  BOOST_TEST(transaction.exec1("select string_agg(name, ',') from source")[0].as<std::string>() == "ours");
-  BOOST_TEST(transaction.exec1("select string_agg(slug, ',') from tenant")[0].as<std::string>() == "acme");
-  BOOST_TEST(transaction.exec("update source set name = 'stolen'").affected_rows() == 1U);
-  BOOST_CHECK_THROW(transaction.exec("update source set tenant_no = " + std::to_string(tenant.no + 1)),
-                    pqxx::insufficient_privilege);
-}
-
-BOOST_AUTO_TEST_CASE(the_confinement_ends_with_its_transaction) {
-  fixture f;
-  f.tenant("acme");
-  f.tenant("umbrella");
-  pqxx::connection connection{f.url};
-  {
-    pqxx::work transaction{connection};
-    enter_tenant(transaction, "acme", access::read);
-    transaction.commit();
-  }
-  pqxx::work transaction{connection};
-  BOOST_TEST(transaction.exec1("select count(*) from tenant")[0].as<int>() == 2);
-  BOOST_TEST(transaction.exec1("select coalesce(current_setting('postrider.tenant', true), '')")[0].as<std::string>() ==
-             "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -226,7 +226,7 @@ void dispatch_world::answer(const dispatch_effects::start& each) {
   if (weather_ == health::good)
     facts.http_status = 204;
   else if (weather_ == health::failing)
-    facts.http_status = below(5) == 0 ? 410 - 100 : 503;
+    facts.http_status = below(5) == 0 ? 302 : 503;
   else
     facts.failure = attempt_reason::timeout;
   const finished_attempt result{each.delivery, each.number, each.breaker_epoch, facts, true};

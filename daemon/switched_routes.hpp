@@ -1,30 +1,18 @@
 #pragma once
 
-#include "actors/inspection.hpp"
 #include "net/http_message.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace postrider {
-
-/// The routes of a listener while the database has never been reached: health as always, 503 for what needs the database.
-class waiting_routes final : public http_handler {
-public:
-  /// `operations`: null on the public listener, which shows no health.
-  explicit waiting_routes(http_handler* operations) : operations_{operations} {}
-  head_verdict examine(const request_head& head, std::string_view request_id) override;
-  std::unique_ptr<http_response> handle(http_call call) override;
-
-private:
-  [[nodiscard]] bool is_health(const request_head& head) const;
-  http_handler* operations_;
-};
 
 /// A listener's routes that can be exchanged while it runs. Both must live as long as the listener.
 class switched_routes final : public http_handler {
 public:
   explicit switched_routes(http_handler& first) : current_{&first} {}
   void switch_to(http_handler& next) noexcept { current_.store(&next, std::memory_order_release); }
+
   head_verdict examine(const request_head& head, std::string_view request_id) override {
     return current_.load(std::memory_order_acquire)->examine(head, request_id);
   }

@@ -1,0 +1,283 @@
+#include "daemon/engine.hpp"
+
+#include "actors/clock.hpp"
+#include "actors/engine.hpp"
+#include "config/address.hpp"
+#include "config/log_fields.hpp"
+#include "core/metrics.hpp"
+#include "core/version.hpp"
+#include "daemon/node_readiness.hpp"
+#include "daemon/node_routes.hpp"
+#include "daemon/switched_routes.hpp"
+#include "net/http_sender.hpp"
+#include "net/http_server.hpp"
+#include "net/io_threads.hpp"
+#include "net/target_guard.hpp"
+#include "net/tls_client.hpp"
+#include "persistence/embedded_postgres.hpp"
+#include "persistence/insecure_key.hpp"
+#include "persistence/migrate.hpp"
+#include "persistence/postgres_store.hpp"
+#include "persistence/stop_signal.hpp"
+
+#include <thread>
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+constexpr milliseconds database_retry{1'000};   // between attempts to reach a database that is away at the start
+constexpr milliseconds request_patience{6'000}; // above LISTENER's own deadline of an answer
+constexpr milliseconds commit_patience{5'000};  // for what was accepted and is not committed
+constexpr milliseconds outcome_patience{5'000}; // for outcomes that are not written
+constexpr const char* unreachable_database = "host=/nonexistent dbname=none"; // answers as one that is away
+
+target_guard::rules rules_of(const settings& values, bool dev) {
+  target_guard::rules rules;
+  const auto read = [](const std::vector<std::string>& texts, std::vector<cidr_block>& into) {
+    for (const auto& text : texts)
+      if (const auto block = parse_cidr_block(text))
+        into.push_back(*block);
+  };
+  read(values.delivery.allow_cidrs, rules.allow);
+  read(values.delivery.deny_cidrs, rules.deny);
+  rules.allow_loopback = dev;
+  return rules;
+}
+
+/// A failure that more trying may heal.
+bool is_away(const problem& what) {
+  return what.status == 503;
+}
+
+} // namespace
+
+struct engine::parts {
+  explicit parts(engine_options given);
+
+  [[nodiscard]] postgres_store_options store_options();
+  [[nodiscard]] std::unique_ptr<node_routes> make_routes(std::string url, const secret_key& key);
+  result<void> make_sender();
+  result<void> reach_database();
+  result<void> start_store();
+  void keep_reaching();
+  void stop_reaching();
+  void fail(const problem& what) {
+    if (!failed.exchange(true))
+      options.failed(what);
+  }
+
+  engine_options options;
+  bool http_allowed;
+  std::shared_ptr<metrics> counts = std::make_shared<metrics>();
+  std::shared_ptr<db_clock> clock = std::make_shared<db_clock>();
+  std::shared_ptr<lease_trust> trust = std::make_shared<lease_trust>();
+  std::shared_ptr<ingest_admission> admission = std::make_shared<ingest_admission>();
+  std::shared_ptr<target_guard> guard;
+  io_threads threads;
+  http_server server;
+  actor_engine actors;
+  node_readiness ready;
+  std::unique_ptr<http_sender> requests;
+  std::unique_ptr<postgres_store> store;
+  std::unique_ptr<node_routes> waiting_routes, routes; // the former stay: a request may be under way in them
+  std::unique_ptr<switched_routes> public_routes, operator_routes;
+  std::atomic<bool> failed{false};
+  bool drained = false;
+  bool stopped = false;
+  stop_signal stopping;
+  std::thread reaching;
+};
+
+engine::parts::parts(engine_options given)
+    : options{std::move(given)}
+    , http_allowed{options.dev || !options.values.delivery.https_only}
+    , guard{std::make_shared<target_guard>(rules_of(options.values, options.dev))}
+    , threads{static_cast<std::size_t>(options.values.node.io_threads)}
+    , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
+    , actors{{.node_name = options.values.node.name,
+              .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads)},
+             *counts,
+             *clock}
+    , ready{actors.events(),
+            {.trusts_leases = [this] { return trust->holds(boottime_ns()); },
+             .since_last_turn = [this] { return actors.since_last_turn(); },
+             .server_healthy = options.server ? std::function<bool()>{[this] { return options.server->healthy(); }}
+                                              : std::function<bool()>{}}} {}
+
+engine::engine(engine_options options) : parts_{std::make_unique<parts>(std::move(options))} {}
+
+engine::~engine() {
+  stop();
+}
+
+result<engine::addresses> engine::bind() {
+  const auto bound = parts_->server.listen();
+  if (!bound)
+    return bound.error();
+  const auto& [public_at, operator_at] = *bound;
+  const auto interfaces = local_addresses();
+  for (const auto& at : {public_at, operator_at}) {
+    const auto where = parse_host_port(at);
+    const auto address = where ? parse_ip_address(where->host) : std::nullopt;
+    if (address)
+      parts_->guard->block_listener(*address, where->port, interfaces);
+  }
+  return addresses{public_at, operator_at};
+}
+
+postgres_store_options engine::parts::store_options() {
+  postgres_store_options out;
+  out.url = options.database_url;
+  out.node_name = options.values.node.name;
+  out.version = version();
+  out.lease_ttl = milliseconds{options.values.cluster.lease_ttl_ms};
+  out.master_keys = {*options.master_key};
+  out.counts = counts;
+  out.clock = clock;
+  out.trust = trust;
+  out.accept_writers = static_cast<int>(options.values.database.accept_writers);
+  out.accept_linger = std::chrono::microseconds{options.values.database.accept_linger_us};
+  out.refused = [this](const problem& what) { fail(what); };
+  return out;
+}
+
+std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const secret_key& key) {
+  management_store_options store_of_api;
+  store_of_api.url = std::move(url);
+  store_of_api.master_key = key;
+  store_of_api.changed = [this](tenant_no tenant) { ready.configuration_changed({tenant}); };
+  const auto& delivery = options.values.delivery;
+  api_options api{.http_allowed = http_allowed,
+                  .guard = guard,
+                  .plans = {},
+                  .timeout_default = milliseconds{delivery.timeout_ms},
+                  .max_in_flight_default = static_cast<std::uint32_t>(delivery.max_in_flight)};
+  for (const auto& [name, quotas] : options.values.plans)
+    api.plans.push_back(name);
+  return std::make_unique<node_routes>(store_of_api, api,
+                                       node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts});
+}
+
+result<void> engine::parts::make_sender() {
+  std::string error;
+  const auto tls = tls_client::make("", error);
+  if (!tls)
+    return problem{500, "tls-failed", "the system's certificate authorities cannot be used: " + error};
+  const sender_settings how{.connections_max = options.values.delivery.connections_max, .https_only = !http_allowed};
+  requests = std::make_unique<http_sender>(threads, how, guard, tls, *trust, *clock, *counts);
+  return {};
+}
+
+/// Migrates, or looks whether someone did; then the key of `--dev`, where none is known yet.
+result<void> engine::parts::reach_database() {
+  const auto reached = options.migrate ? migrate(options.database_url) : check_schema(options.database_url);
+  if (!reached)
+    return reached.error();
+  if (options.master_key)
+    return {};
+  const auto key = insecure_master_key(options.database_url);
+  if (!key)
+    return key.error();
+  options.master_key = *key;
+  return {};
+}
+
+/// Everything that needs the master key. STORE goes on trying by itself where the database is away.
+result<void> engine::parts::start_store() {
+  routes = make_routes(options.database_url, *options.master_key);
+  store = std::make_unique<postgres_store>(store_options(), ready);
+  if (const auto started = store->start(); !started)
+    return started.error();
+  actors.start(*store, *requests);
+  return {};
+}
+
+/// Body of the thread that waits for a database which was away at the start.
+void engine::parts::keep_reaching() {
+  while (!stopping.wait_for(database_retry)) {
+    const auto reached = reach_database();
+    if (!reached && is_away(reached.error()))
+      continue;
+    if (!reached)
+      return fail(reached.error());
+    if (!store) {
+      if (const auto started = start_store(); !started)
+        return fail(started.error());
+      public_routes->switch_to(routes->public_listener());
+      operator_routes->switch_to(routes->operator_listener());
+    }
+    log_event(spdlog::level::info, "the database is reached", {});
+    return;
+  }
+}
+
+void engine::parts::stop_reaching() {
+  stopping.request();
+  if (reaching.joinable())
+    reaching.join();
+}
+
+result<void> engine::start() {
+  auto& self = *parts_;
+  if (auto made = self.make_sender(); !made)
+    return made;
+  self.threads.start();
+  const auto reached = self.reach_database();
+  if (!reached && !is_away(reached.error()))
+    return reached;
+  if (!reached) {
+    log_event(spdlog::level::warn, "the database is away", {{"detail", reached.error().detail}});
+    self.ready.availability(false, reached.error().detail);
+  }
+  if (self.options.master_key) {
+    if (auto started = self.start_store(); !started)
+      return started;
+  } else { // of --dev, and in a database that is away: until it is there, the API has none
+    self.waiting_routes = self.make_routes(unreachable_database, {});
+  }
+  auto& first = self.routes ? *self.routes : *self.waiting_routes;
+  self.public_routes = std::make_unique<switched_routes>(first.public_listener());
+  self.operator_routes = std::make_unique<switched_routes>(first.operator_listener());
+  self.server.start(*self.public_routes, *self.operator_routes);
+  if (!reached)
+    self.reaching = std::thread{[&self] { self.keep_reaching(); }};
+  return {};
+}
+
+void engine::drain() {
+  auto& self = *parts_;
+  if (std::exchange(self.drained, true))
+    return;
+  const auto& how = self.options.values.shutdown;
+  self.ready.drain();
+  self.stop_reaching();
+  if (self.store)
+    self.store->drain();
+  self.server.linger();
+  std::this_thread::sleep_for(milliseconds{how.linger_ms});
+  self.server.close(listener::public_, request_patience);
+  if (self.store)
+    self.store->close_accepting(commit_patience);
+  if (!self.actors.drain(milliseconds{how.drain_ms}))
+    log_event(spdlog::level::warn, "not all attempts ended in time; they will be closed as interrupted", {});
+  if (self.store)
+    self.store->stop(outcome_patience);
+  self.actors.stop();
+}
+
+void engine::stop() {
+  auto& self = *parts_;
+  if (std::exchange(self.stopped, true))
+    return;
+  self.stop_reaching();
+  if (self.store && !self.drained)
+    self.store->stop(milliseconds{0});
+  self.actors.stop();
+  if (self.public_routes) // else it never listened to anyone
+    self.server.stop(milliseconds{500});
+  self.threads.stop();
+}
+
+} // namespace postrider

@@ -1,0 +1,28 @@
+#include "daemon/node_routes.hpp"
+
+#include "net/operator_routes.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node) {
+  auto more = operator_routes(node.actors, node.ready, *node.counts);
+  routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
+  return routes;
+}
+
+} // namespace
+
+node_routes::node_routes(const management_store_options& store, const api_options& api, const reach& node)
+    : store_{store, *node.counts}
+    , auth_{store_}
+    , ingest_{node.gate, node.admission}
+    , public_api_{api_routes(store_, api), auth_}
+    , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}}}
+    , operator_{with_operations(api_routes(store_, api), node), auth_} {}
+
+} // namespace postrider

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "core/metrics.hpp"
+
+#include <string>
+
+namespace postrider {
+
+/// What the kernel says of this process (proc(5)); 0 where it says nothing.
+struct process_usage {
+  double cpu_seconds = 0;
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t open_descriptors = 0;
+  std::uint64_t descriptors_max = 0;
+  std::uint64_t threads = 0;
+  double start_time_seconds = 0; ///< Unix time
+};
+process_usage read_process_usage();
+
+/// Prometheus text format 0.0.4. Every name starts with `postrider_` and carries its unit; counters end in `_total`;
+/// times are in seconds. By hand: prometheus-cpp keeps values of its own, while ours are plain atomics that the hot
+/// path writes.
+std::string render_metrics(const metrics& counts, const process_usage& process);
+
+inline constexpr const char* metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+} // namespace postrider

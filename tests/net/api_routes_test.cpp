@@ -1,0 +1,282 @@
+#include "net/api_routes.hpp"
+
+#include "net/api_page.hpp"
+#include "tests/net/server_fixture.hpp"
+
+using namespace postrider;
+using namespace postrider::test;
+
+namespace {
+
+struct api_fixture : server_fixture {
+  tenant_id acme = store.add_tenant("acme");
+  tenant_id other = store.add_tenant("other");
+  std::string op = store.add_key(api_role::operator_);
+  std::string admin = store.add_key(api_role::tenant_admin, acme);
+  std::string viewer = store.add_key(api_role::tenant_viewer, acme);
+  std::string base = "/v1/tenants/acme";
+
+  /// `pointer code` of each error, in order.
+  static std::vector<std::string> errors(const http_answer& answer) {
+    std::vector<std::string> out;
+    const auto document = answer.json();
+    for (const auto& one : document.at("errors").as_array())
+      out.push_back(boost::json::value_to<std::string>(one.at("pointer")) + " " +
+                    boost::json::value_to<std::string>(one.at("code")));
+    return out;
+  }
+  static std::string text(const boost::json::value& object, const char* name) {
+    return boost::json::value_to<std::string>(object.at(name));
+  }
+};
+
+const std::string github = R"({"name":"github","provider":"github","secrets":["s3cret"]})";
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(api_of_management, api_fixture)
+
+BOOST_AUTO_TEST_CASE(tenants_are_made_listed_read_and_deleted_by_operators) {
+  const auto made =
+    call("POST", "/v1/tenants", op, R"({"slug":"new","name":"New","plan":"gold","quotas":{"sources":3}})");
+  BOOST_TEST(made.status == 201);
+  BOOST_TEST(made.json().at("quotas").at("sources").as_int64() == 3);
+  BOOST_TEST(call("GET", "/v1/tenants/new", op).status == 200);
+  BOOST_TEST(call("GET", "/v1/tenants/" + text(made.json(), "id"), op).status == 200);
+  const auto taken = call("POST", "/v1/tenants", op, R"({"slug":"new","name":"New"})");
+  BOOST_TEST(taken.status == 409);
+  BOOST_TEST(taken.code() == "slug-taken");
+  const auto batch =
+    call("POST", "/v1/tenants", op, R"({"tenants":[{"slug":"b1","name":"x"},{"slug":"b2","name":"y"}]})");
+  BOOST_TEST(batch.status == 201);
+  BOOST_TEST(batch.json().at("data").as_array().size() == 2u);
+  BOOST_TEST(call("DELETE", "/v1/tenants/new", op).status == 204);
+  BOOST_TEST(call("GET", "/v1/tenants/new", op).status == 404);
+  BOOST_TEST(call("GET", "/v1/tenants", op).json().at("data").as_array().size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(all_errors_of_a_request_are_named_at_once) {
+  const auto answer =
+    call("POST", "/v1/tenants", op, R"({"slug":"A B","nmae":"x","plan":"tin","quotas":{"sources":-1}})");
+  BOOST_TEST(answer.status == 422);
+  BOOST_TEST(answer.code() == "validation-failed");
+  const std::vector<std::string> expected{"/slug bad-format", "/name required", "/plan plan-unknown",
+                                          "/quotas/sources out-of-range", "/nmae unknown-field"};
+  BOOST_TEST(errors(answer) == expected, boost::test_tools::per_element());
+  const auto batch =
+    call("POST", "/v1/tenants", op, R"({"tenants":[{"slug":"ok","name":"x"},{"slug":"ok2"},7],"x":1})");
+  const std::vector<std::string> in_batch{"/tenants/1/name required", "/tenants/2 wrong-type", "/x unknown-field"};
+  BOOST_TEST(errors(batch) == in_batch, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(bodies_that_are_no_json_are_told_so) {
+  BOOST_TEST(call("POST", "/v1/tenants", op, "{").code() == "json-invalid");
+  BOOST_TEST(call("POST", "/v1/tenants", op).code() == "json-invalid");
+  BOOST_TEST(call("POST", "/v1/tenants", op, "[]").status == 422);
+  BOOST_TEST(call("POST", "/v1/tenants", op, "{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}").code() ==
+             "json-too-deep");
+  BOOST_TEST(call("POST", "/v1/tenants", op, "{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}").code() ==
+             "validation-failed");
+  BOOST_TEST(call("POST", "/v1/tenants", op, "a=b", false, "text/plain").status == 415);
+  BOOST_TEST(
+    call("POST", "/v1/tenants", op, R"({"slug":"u","name":"u"})", false, "application/json; charset=utf-8").status ==
+    201);
+  BOOST_TEST(call("POST", "/v1/tenants", op, R"({"slug":"v","name":"a\u0007b"})").status == 422);
+}
+
+BOOST_AUTO_TEST_CASE(roles_and_tenants_are_kept_apart) {
+  BOOST_TEST(call("GET", base, viewer).status == 200);
+  BOOST_TEST(call("GET", "/v1/tenants/" + to_string(acme), viewer).status == 200);
+  BOOST_TEST(call("GET", "/v1/tenants/other", admin).status == 404);
+  BOOST_TEST(call("GET", "/v1/tenants/" + to_string(other), admin).status == 404);
+  BOOST_TEST(call("POST", "/v1/tenants/other/sources", admin, github).status == 404);
+  BOOST_TEST(call("GET", "/v1/tenants", admin).status == 403);
+  BOOST_TEST(call("DELETE", base, admin).status == 403);
+  BOOST_TEST(call("POST", base + "/sources", viewer, github).status == 403);
+  BOOST_TEST(call("POST", base + "/sources", admin, github).status == 201);
+  BOOST_TEST(call("GET", "/actors", admin, "", true).status == 403);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_good_key_nothing_is_told) {
+  const auto none = call("GET", base);
+  BOOST_TEST(none.status == 401);
+  BOOST_TEST(!none.header("www-authenticate").empty());
+  for (int i = 0; i < 19; ++i)
+    BOOST_TEST(call("GET", base, "prk_wrong" + std::to_string(i)).status == 401);
+  const auto over = call("GET", base, "prk_wrong");
+  BOOST_TEST(over.status == 429);
+  BOOST_TEST(!over.header("retry-after").empty());
+  BOOST_TEST(call("GET", base, viewer).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(sources_never_show_their_secrets) {
+  const auto made = call("POST", base + "/sources", admin, github);
+  BOOST_TEST(made.status == 201);
+  BOOST_TEST(text(made.json(), "ingest_path") == "/in/acme/github");
+  BOOST_TEST(made.json().at("secret_count").as_int64() == 1);
+  BOOST_TEST(made.body.find("s3cret") == std::string::npos);
+  BOOST_TEST(call("POST", base + "/sources", admin, github).code() == "name-taken");
+  BOOST_TEST(call("GET", base + "/sources/github", viewer).status == 200);
+  const auto wrong =
+    call("POST", base + "/sources", admin, R"({"name":"a b","provider":"stripe","secrets":[""],"dedupe":"x"})");
+  const std::vector<std::string> expected{"/name bad-format", "/provider not-supported-yet", "/secrets/0 too-short",
+                                          "/dedupe bad-format"};
+  BOOST_TEST(errors(wrong) == expected, boost::test_tools::per_element());
+  BOOST_TEST(call("DELETE", base + "/sources/github", admin).status == 204);
+  BOOST_TEST(call("DELETE", base + "/sources/github", admin).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(endpoints_show_their_secret_at_creation_and_on_demand) {
+  const auto made = call("POST", base + "/endpoints", admin, R"({"url":"https://example.com/hook"})");
+  BOOST_TEST(made.status == 201);
+  const auto secret = text(made.json(), "secret");
+  BOOST_TEST(secret.starts_with("whsec_"));
+  BOOST_TEST(text(made.json(), "status") == "active");
+  BOOST_TEST(made.json().at("timeout_ms").as_int64() == 15'000);
+  BOOST_TEST(made.json().at("retry").at("schedule_s").as_array().size() == 13u);
+  const auto path = base + "/endpoints/" + text(made.json(), "id");
+  BOOST_TEST(call("GET", path, viewer).body.find(secret) == std::string::npos);
+  BOOST_TEST(text(call("GET", path + "/secret", admin).json(), "secret") == secret);
+  BOOST_TEST(call("GET", path + "/secret", viewer).status == 403);
+  BOOST_TEST(call("GET", base + "/endpoints/ep_nonsense", viewer).status == 404);
+  BOOST_TEST(call("DELETE", path, admin).status == 204);
+  BOOST_TEST(call("GET", path, viewer).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(endpoints_are_validated_field_by_field) {
+  const auto wrong =
+    call("POST", base + "/endpoints", admin,
+         R"({"url":"http://example.com","event_types":["a.b*"],"headers":{"Host":"x","a b":"y"},)"
+         R"("max_in_flight":0,"timeout_ms":1.5,"retry":{"schedule_s":[1],"base_ms":1},)"
+         R"("breaker":{"failure_rate":0,"foo":1},"filter":{},"ordering":"fifo","signing":{"profile":"svix"},)"
+         R"("secret":"abc!","priority":"medium"})");
+  const std::vector<std::string> expected{"/url https-required",           "/event_types bad-format",
+                                          "/headers/Host header-reserved", "/headers/a b bad-format",
+                                          "/max_in_flight out-of-range",   "/timeout_ms wrong-type",
+                                          "/retry/schedule_s bad-format",  "/breaker/failure_rate out-of-range",
+                                          "/breaker/foo unknown-field",    "/filter not-supported-yet",
+                                          "/ordering not-supported-yet",   "/signing not-supported-yet",
+                                          "/secret secret-malformed"};
+  BOOST_TEST(errors(wrong) == expected, boost::test_tools::per_element());
+  for (const std::string url : {"https://127.0.0.1/x", "https://[::1]/", "https://169.254.169.254/latest"})
+    BOOST_TEST(errors(call("POST", base + "/endpoints", admin, "{\"url\":\"" + url + "\"}")).front() ==
+               "/url endpoint-address-blocked");
+  for (const std::string url :
+       {"https://a:b@example.com/", "https://example.com/#x", "example.com", "ftp://example.com/"})
+    BOOST_TEST(errors(call("POST", base + "/endpoints", admin, "{\"url\":\"" + url + "\"}")).front() ==
+               "/url bad-format");
+}
+
+BOOST_AUTO_TEST_CASE(policies_given_are_policies_kept) {
+  const auto made =
+    call("POST", base + "/endpoints", admin,
+         R"({"url":"https://example.com/","retry":{"base_ms":10,"factor":3,"max_ms":100,"max_attempts":4,"jitter":0},)"
+         R"("breaker":{"failures":2,"cool_down_ms":50},"enabled":false,"headers":{"X-A":"b"}})");
+  BOOST_TEST(made.status == 201);
+  const auto json = made.json();
+  BOOST_TEST(json.at("retry").at("max_attempts").as_int64() == 4);
+  BOOST_TEST(json.at("breaker").at("failures").as_int64() == 2);
+  BOOST_TEST(json.at("breaker").at("probes").as_int64() == 1);
+  BOOST_TEST(text(json, "status") == "disabled");
+  BOOST_TEST(text(json.at("headers"), "X-A") == "b");
+}
+
+BOOST_AUTO_TEST_CASE(lists_are_paged_by_cursors_of_their_own) {
+  for (int i = 0; i < 3; ++i)
+    call("POST", base + "/endpoints", admin, R"({"url":"https://example.com/"})");
+  const auto first = call("GET", base + "/endpoints?limit=2", viewer).json();
+  BOOST_TEST(first.at("data").as_array().size() == 2u);
+  const auto cursor = text(first, "next_cursor");
+  const auto second = call("GET", base + "/endpoints?limit=2&cursor=" + cursor, viewer).json();
+  BOOST_TEST(second.at("data").as_array().size() == 1u);
+  BOOST_TEST(second.at("next_cursor").is_null());
+  BOOST_TEST(call("GET", base + "/sources?cursor=" + cursor, viewer).code() == "parameter-invalid");
+  BOOST_TEST(call("GET", "/v1/tenants/other/endpoints?cursor=" + cursor, op).code() == "parameter-invalid");
+  for (const std::string limit : {"0", "-1", "x", ""})
+    BOOST_TEST(call("GET", base + "/endpoints?limit=" + limit, viewer).status == 400);
+  BOOST_TEST(call("GET", base + "/endpoints?limit=99999999999999999999", viewer).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(events_and_deliveries_are_shown_with_reasons) {
+  event_record event;
+  event.id = store.make_id<event_id>();
+  event.type = "push";
+  event.headers = "X-A: 1\r\nx-a: 2\r\n";
+  store.add_event("acme", event, {"text/odd", std::string{"a\0b", 3}});
+  delivery_record delivery;
+  delivery.id = store.make_id<delivery_id>();
+  delivery.event = event.id;
+  delivery.state = delivery_state::retry_wait;
+  delivery.attempt_count = 1;
+  delivery.next_attempt_at = std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) + std::chrono::hours{1};
+  delivery.attempts.emplace_back().number = 1;
+  store.add_delivery("acme", delivery);
+
+  const auto shown = call("GET", base + "/events/" + to_string(event.id), viewer).json();
+  BOOST_TEST(text(shown.at("headers"), "x-a") == "1, 2");
+  const auto payload = call("GET", base + "/events/" + to_string(event.id) + "/payload", viewer);
+  BOOST_TEST(payload.header("content-type") == "text/odd");
+  BOOST_TEST(payload.body == std::string("a\0b", 3));
+  BOOST_TEST(call("GET", "/v1/tenants/other/events/" + to_string(event.id), op).status == 404);
+  const auto one = call("GET", base + "/deliveries/" + to_string(delivery.id), viewer).json();
+  BOOST_TEST(text(one.at("explain"), "waiting_for") == "backoff");
+  BOOST_TEST(one.at("attempts").as_array().size() == 1u);
+  const auto found = [&](const std::string& query) {
+    return call("GET", base + "/deliveries?" + query, viewer).json().at("data").as_array().size();
+  };
+  BOOST_TEST(found("state=retry_wait&event=" + to_string(event.id)) == 1u);
+  BOOST_TEST(found("state=dead") == 0u);
+  BOOST_TEST(call("GET", base + "/deliveries?state=odd", viewer).code() == "parameter-invalid");
+  BOOST_TEST(call("GET", base + "/deliveries?since=yesterday", viewer).code() == "parameter-invalid");
+}
+
+BOOST_AUTO_TEST_CASE(with_the_database_away_it_is_503_with_retry_after) {
+  store.away = true;
+  const auto answer = call("GET", base, op);
+  BOOST_TEST(answer.status == 503);
+  BOOST_TEST(!answer.header("retry-after").empty());
+}
+
+BOOST_AUTO_TEST_CASE(methods_and_heads_are_served_from_the_table) {
+  const auto wrong = call("PUT", base, op);
+  BOOST_TEST(wrong.status == 405);
+  BOOST_TEST(wrong.header("allow") == "GET, HEAD, DELETE, OPTIONS");
+  BOOST_TEST(call("OPTIONS", base).status == 204);
+  const auto head = call("HEAD", base, viewer);
+  BOOST_TEST(head.status == 200);
+  BOOST_TEST(head.header("content-length") != "0");
+  BOOST_TEST(call("GET", "/v1/nothing", op).status == 404);
+  BOOST_TEST(call("GET", base + "/", op).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(operators_see_actors_health_and_metrics) {
+  const auto on = [this](const std::string& path, const std::string& key = {}) {
+    return call("GET", path, key, "", true);
+  };
+  BOOST_TEST(on("/healthz").status == 200);
+  BOOST_TEST(on("/readyz").status == 200);
+  ready.ok = false;
+  BOOST_TEST(on("/readyz").status == 503);
+  BOOST_TEST(!on("/readyz").json().at("dependencies").at("database").at("ok").as_bool());
+  BOOST_TEST(on("/actors").status == 401);
+  BOOST_TEST(on("/actors", op).json().at("data").as_array().size() == 3u);
+  BOOST_TEST(on("/actors?depth=1", op).json().at("data").as_array().size() == 2u);
+  BOOST_TEST(on("/actors?kind=provider_verifier", op).json().at("data").as_array().size() == 1u);
+  BOOST_TEST(on("/actors?node=n2", op).json().at("data").as_array().empty());
+  const auto first = on("/actors?limit=2", op).json();
+  BOOST_TEST(on("/actors?cursor=" + text(first, "next_cursor"), op).json().at("data").as_array().size() == 1u);
+  BOOST_TEST(text(on("/actors/node/n1", op).json(), "kind") == "node");
+  BOOST_TEST(on("/actors/node/n2", op).code() == "actor-unknown");
+  BOOST_TEST(on(base, op).status == 200);
+  const auto page = on("/metrics");
+  BOOST_TEST(page.header("content-type").starts_with("text/plain; version=0.0.4"));
+  BOOST_TEST(page.body.find("\npostrider_ingest_duration_seconds_bucket{le=\"+Inf\"} ") != std::string::npos);
+  std::size_t at = 0;
+  while (at < page.body.size()) {
+    const auto line = page.body.substr(at, page.body.find('\n', at) - at);
+    BOOST_TEST((line.starts_with("# ") || line.starts_with("postrider_")), line);
+    at += line.size() + 1;
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
