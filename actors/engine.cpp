@@ -3,31 +3,20 @@
 #include "actors/directory.hpp"
 #include "actors/engine_context.hpp"
 #include "actors/node.hpp"
+#include "actors/steward.hpp"
 #include "actors/store_bridge.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/event_based_actor.hpp>
-#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <future>
 #include <optional>
 
 namespace postrider {
 
 namespace {
-
-constexpr milliseconds inspection_max{2'000};
-
-// One question of an operator: asks NODE, waits at most 2 s, calls back, ends. Its own actor, so that nobody blocks.
-void ask_tree(caf::event_based_actor* self, const node_actor& node, const std::string& name,
-              const std::shared_ptr<std::function<void(inspection::tree)>>& done) {
-  self->request(node, inspection_max, atom::tree::value)
-    .then(
-      [name, done](const handed<actor_statuses>& statuses) { (*done)({name, true, {}, statuses.take()}); },
-      [name, done](const caf::error&) { (*done)({name, false, "the node's actors did not answer within 2 s", {}}); });
-}
-
+constexpr milliseconds drain_answer_margin{1'000};
 } // namespace
 
 class actor_engine::implementation final : public ingest_gate, public inspection {
@@ -46,10 +35,15 @@ public:
   }
 
   void actors(std::function<void(tree)> done) override {
-    auto shared = std::make_shared<std::function<void(tree)>>(std::move(done));
     if (!running_.load(std::memory_order_acquire))
-      return (*shared)({options_.node_name, false, "the node's actors do not run", {}});
-    system_->spawn(ask_tree, node_, options_.node_name, shared);
+      return done({options_.node_name, false, "the node's actors do not run", {}});
+    auto report = [name = options_.node_name, done = std::move(done)](std::optional<actor_statuses> all) {
+      if (all)
+        done({name, true, {}, std::move(*all)});
+      else
+        done({name, false, "the node's actors did not answer within 2 s", {}});
+    };
+    caf::anon_send(steward_, atom::tree::value, hand(tree_callback{std::move(report)}));
   }
 
   void actor(std::string path, std::function<void(result<actor_status>)> done) override {
@@ -73,6 +67,7 @@ public:
                                     .verifiers = directory_,
                                     .wall_now = [this] { return clock_.now(); }});
     node_ = system_->spawn(node, node_arguments{&*context_, beat_});
+    steward_ = system_->spawn(steward, node_);
     running_.store(true, std::memory_order_release);
     bridge_.connect(node_);
   }
@@ -80,11 +75,10 @@ public:
   bool drain(milliseconds deadline) {
     if (!running_.load(std::memory_order_acquire))
       return true;
-    caf::scoped_actor self{*system_};
-    bool ended = false;
-    self->request(node_, deadline, atom::drain::value)
-      .receive([&](bool done) { ended = done; }, [&](const caf::error&) { ended = false; });
-    return ended;
+    auto ended = std::make_shared<std::promise<bool>>();
+    auto answer = ended->get_future();
+    caf::anon_send(steward_, atom::drain::value, deadline.count(), hand(drain_callback{[ended](bool all) { ended->set_value(all); }}));
+    return answer.wait_for(deadline + drain_answer_margin) == std::future_status::ready && answer.get();
   }
 
   void stop() {
@@ -92,7 +86,9 @@ public:
       return;
     bridge_.disconnect();
     caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(steward_, caf::exit_reason::user_shutdown);
     node_ = nullptr;
+    steward_ = nullptr;
     system_.reset(); // waits for all actors
   }
 
@@ -114,6 +110,7 @@ private:
   caf::actor_system_config config_;
   std::optional<caf::actor_system> system_;
   node_actor node_;
+  steward_actor steward_;
   std::atomic<bool> running_{false};
 };
 

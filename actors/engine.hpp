@@ -40,7 +40,7 @@ public:
   /// Starts nothing new, releases what was claimed and not sent, waits for what runs and for its outcomes to be recorded; at most until
   /// the deadline. True when all had ended. Not from an actor's or an io thread.
   bool drain(std::chrono::milliseconds deadline);
-  /// Ends all actors and joins CAF's threads. Idempotent.
+  /// Ends all actors and joins CAF's threads. Idempotent. On the thread that called `start()` (see steward_actor).
   void stop();
 
   /// How long ago the actors last made a turn: the delivery loop's progress, for readiness.

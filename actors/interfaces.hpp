@@ -11,6 +11,7 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -150,6 +151,14 @@ using node_actor = caf::typed_actor<
   caf::replies_to<atom::drain>::with<bool>,
   caf::replies_to<atom::status>::with<handed<actor_status>>,
   caf::replies_to<atom::tree>::with<handed<actor_statuses>>>;
+
+/// STEWARD: asks NODE on behalf of threads that are not CAF's, and calls them back. (Those threads must not spawn or use scoped actors:
+/// CAF 0.17 would keep its logger alive in their thread-local storage, and the actor system's end would wait for it for ever.)
+using tree_callback = std::function<void(std::optional<actor_statuses>)>;   // nothing: NODE did not answer within 2 s
+using drain_callback = std::function<void(bool)>;                           // whether everything had ended by the deadline
+using steward_actor = caf::typed_actor<
+  caf::reacts_to<atom::tree, handed<tree_callback>>,
+  caf::reacts_to<atom::drain, std::int64_t, handed<drain_callback>>>;       // within so many milliseconds
 
 } // namespace postrider
 

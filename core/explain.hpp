@@ -17,7 +17,6 @@ struct explain_facts {
   delivery_state state = delivery_state::pending;
   delivery_reason reason = delivery_reason::none;
   std::uint32_t attempt_count = 0;
-  wall_time since{}; ///< when it came into this state
   std::optional<wall_time> next_attempt_at{};
   std::string_view last_error{}; ///< of the last attempt, as shown; empty: none
   endpoint_status endpoint = endpoint_status::active;

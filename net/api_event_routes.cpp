@@ -58,7 +58,6 @@ json::object explain_json(const delivery_record& delivery) {
   const auto why = explain({.state = delivery.state,
                             .reason = delivery.reason,
                             .attempt_count = delivery.attempt_count,
-                            .since = delivery.updated_at,
                             .next_attempt_at = delivery.next_attempt_at,
                             .last_error = delivery.last_error,
                             .endpoint = delivery.endpoint_state,

@@ -130,17 +130,22 @@ BOOST_AUTO_TEST_CASE(a_refused_attempt_is_uncounted_and_sent_later) {
 
 BOOST_AUTO_TEST_CASE(an_idle_delivery_is_passivated_and_woken_by_a_due_hint) {
   delivering world;
+  auto config = virtual_system::config_of({1}, 2);
+  config.endpoints[0].retry.schedule = {100s};
+  config.endpoints[0].retry.jitter = 0;
+  world.put(config);
   world.status = 500;
-  world.events({"a"}); // 5 s
-  world.advance(10s);  // again: 30 s
-  world.advance(25s);
-  world.advance(60s); // third: 2 min
-  world.advance(40s);
+  world.events({"a"});
+  world.advance(29s);
+  BOOST_TEST(world.actor(delivery_path).has_value());
+  world.advance(3s);
   BOOST_TEST(!world.actor(delivery_path).has_value());
-  BOOST_TEST(world.counts.actors_passivated.value() >= 1U);
+  BOOST_TEST(world.counts.actors_passivated.value() == 1U);
   BOOST_TEST(world.counts.actors_deliveries.value() == 0);
   world.status = 204;
-  world.advance(150s);
+  world.advance(67s);
+  BOOST_TEST(world.requests.started().size() == 1U);
+  world.advance(5s);
   BOOST_TEST(world.in_state(delivery_state::succeeded) == 1U);
   world.check_attempts();
 }

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Api } from './support/api.mjs';
-import { is_alive, run, Workspace } from './support/daemon.mjs';
+import { Daemon, is_alive, run, Workspace } from './support/daemon.mjs';
 import { post_webhook } from './support/github.mjs';
 import { Receiver } from './support/receiver.mjs';
 import { until } from './support/until.mjs';
@@ -300,5 +300,52 @@ describe('a node with a master key of its own', () => {
     daemon.send('SIGTERM');
     assert.notEqual((await daemon.end(5_000)).status, 0);
     assert.ok(!daemon.stderr.includes(env.THE_KEY));
+  });
+});
+
+describe('a node whose database is away at the start', () => {
+  let workspace, receiver, daemon;
+  const flags = () => ['--database-url', workspace.database_url, '--public', '127.0.0.1:0', '--operator', '127.0.0.1:0', '--lease-ttl-ms', '2000', '--dev'];
+  before(async () => {
+    workspace = new Workspace();
+    receiver = await Receiver.start();
+  });
+  after(async () => {
+    await daemon?.kill();
+    await workspace.close();
+    await receiver.close();
+  });
+
+  test('comes up all the same, alive and not ready, and answers 503 with Retry-After', async () => {
+    daemon = await Daemon.start([...flags(), '--node', 'patient'], { env: Workspace.environment });
+    const { status, body } = await readiness(daemon);
+    assert.equal(status, 503);
+    assert.equal(body.dependencies.database.ok, false);
+    assert.equal((await fetch(`${daemon.operator_url}/healthz`)).status, 200);
+    for (const [method, url] of [['POST', `${daemon.public_url}/in/acme/github`], ['GET', `${daemon.public_url}/v1/tenants`]]) {
+      const response = await fetch(url, { method, headers: { authorization: 'Bearer prk_x' }, signal: AbortSignal.timeout(6_000) });
+      assert.equal(response.status, 503, url);
+      assert.ok(Number(response.headers.get('retry-after')) > 0, url);
+    }
+  });
+
+  test('ends with 0 on SIGTERM as it is', async () => {
+    const other = await Daemon.start([...flags(), '--node', 'brief'], { env: Workspace.environment });
+    assert.equal((await other.stop(20_000)).status, 0, other.stderr);
+  });
+
+  test('migrates and goes to work by itself once the database is there', async () => {
+    // Another node brings the PostgreSQL up, and dies: the server stays, and its shards are free.
+    const other = await workspace.start({ node: 'bringer', args: ['--lease-ttl-ms', '2000'] });
+    await other.kill();
+    await until(async () => (await readiness(daemon)).status === 200, { deadline_ms: 30_000, what: 'readiness' });
+    const key = JSON.parse((await run(['keys', 'create', '--role', 'operator', '-o', 'json', '--database-url', workspace.database_url])).stdout).key;
+    const api = new Api(daemon.public_url, key);
+    const tenant = await api.tenant_with_endpoint('acme', { source_secret, url: `${receiver.url}/acme` });
+    receiver.expect_signed_by('/acme', tenant.secret);
+    const answer = await post_webhook(daemon.public_url + tenant.ingest_path, { secret: source_secret, body: '{}', id: randomUUID() });
+    assert.equal(answer.status, 200);
+    const request = await until(() => receiver.requests.find((r) => r.webhook_id === answer.body.event_id), { what: 'the delivery' });
+    assert.equal(request.signature, 'valid');
   });
 });
