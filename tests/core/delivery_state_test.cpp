@@ -40,7 +40,9 @@ BOOST_AUTO_TEST_CASE(every_cell_of_the_table_is_as_documented) {
   for (const auto from : states)
     for (const auto what : inputs) {
       const auto found = allowed.find({from, what});
-      const auto expected = found == allowed.end() ? std::nullopt : std::optional{found->second};
+      std::optional<state> expected;
+      if (found != allowed.end())
+        expected = found->second;
       BOOST_TEST((next_state(from, what) == expected), to_string(from) << " + input " << static_cast<int>(what));
     }
 }

@@ -187,6 +187,11 @@ describe('a node with its private PostgreSQL', () => {
     assert.equal(attempts[0].http_status, 200);
   });
 
+  test('the actors of the tenant are seen', async () => {
+    const { data } = await new Api(daemon.operator_url, key).get('/actors');
+    for (const kind of ['node', 'tenant_supervisor', 'delivery']) assert.ok(data.some((actor) => actor.kind === kind), kind);
+  });
+
   test('the same webhook again is the same event', async () => {
     const webhook = { secret: source_secret, body: '{"again":true}', id: randomUUID() };
     const first = await post_webhook(ingest_url(), webhook);

@@ -1,4 +1,4 @@
-#include "tests/fuzz/core_targets.hpp"
+#include "tests/fuzz/targets.hpp"
 
 #include "core/ids.hpp"
 #include "core/outcome.hpp"
@@ -6,20 +6,11 @@
 #include "core/tenant_config.hpp"
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 
 namespace postrider::fuzz {
 namespace {
 
 using namespace std::chrono_literals;
-
-void require(bool promise, const char* what) {
-  if (promise)
-    return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
 
 void rfc3339(std::string_view input) {
   const auto at = parse_rfc3339(input);

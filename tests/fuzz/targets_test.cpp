@@ -1,4 +1,4 @@
-#include "tests/fuzz/core_targets.hpp"
+#include "tests/fuzz/targets.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -52,12 +52,8 @@ private:
   std::mt19937_64 random_{seed};
 };
 
-} // namespace
-
-BOOST_AUTO_TEST_SUITE(core_targets)
-
-BOOST_AUTO_TEST_CASE(parsers_of_core_keep_their_promises_on_seeded_inputs) {
-  for (const auto& target : fuzz::core_targets()) {
+void run_on_seeded_inputs(std::span<const fuzz::target> targets) {
+  for (const auto& target : targets) {
     BOOST_TEST_MESSAGE(target.name << ", seed " << seed);
     for (const auto sample : target.samples)
       BOOST_REQUIRE_NO_THROW(target.run(sample));
@@ -67,6 +63,18 @@ BOOST_AUTO_TEST_CASE(parsers_of_core_keep_their_promises_on_seeded_inputs) {
       BOOST_REQUIRE_NO_THROW(target.run(input));
     }
   }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(fuzz_targets)
+
+BOOST_AUTO_TEST_CASE(parsers_of_core_keep_their_promises_on_seeded_inputs) {
+  run_on_seeded_inputs(fuzz::core_targets());
+}
+
+BOOST_AUTO_TEST_CASE(parsers_of_http_keep_their_promises_on_seeded_inputs) {
+  run_on_seeded_inputs(fuzz::http_targets());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
