@@ -107,6 +107,7 @@ void peer::close() {
     SSL_free(std::exchange(ssl_, nullptr));
     ERR_clear_error();
   }
+  const std::lock_guard lock{closing_};
   if (fd_ >= 0)
     ::close(std::exchange(fd_, -1));
 }
@@ -118,6 +119,7 @@ void peer::reset() {
 }
 
 void peer::shut_down() {
+  const std::lock_guard lock{closing_};
   if (fd_ >= 0)
     ::shutdown(fd_, SHUT_RDWR);
 }

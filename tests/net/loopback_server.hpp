@@ -42,6 +42,7 @@ public:
 
 private:
   int fd_;
+  std::mutex closing_; // the server ends while a script closes
   SSL* ssl_ = nullptr;
   std::string unread_;
 };
