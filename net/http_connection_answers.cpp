@@ -157,7 +157,7 @@ void http_connection::sent(std::size_t count, const http_turn& turn) {
 }
 
 void http_connection::end_request(const http_turn& turn) {
-  shared_->unread_bodies.fetch_sub(std::exchange(promised_, 0), std::memory_order_relaxed);
+  release_body();
   head_ = {};
   body_.clear();
   body_filled_ = 0;
