@@ -421,6 +421,6 @@ describe('a database that accepts and never answers', () => {
     assert.equal((await fetch(`${daemon.operator_url}/healthz`)).status, 200);
     await until(async () => (await actors()) === 200, { deadline_ms: 15_000, what: 'the actors' });
     daemon.send('SIGTERM');
-    assert.equal((await daemon.end(30_000)).status, 0, daemon.stderr);
+    assert.equal((await daemon.end(20_000)).status, 0, daemon.stderr); // 5.1 s and a margin for a busy machine
   });
 });
