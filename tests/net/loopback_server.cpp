@@ -101,6 +101,13 @@ bool peer::closed_within(std::chrono::milliseconds most) {
   return ::poll(&one, 1, static_cast<int>(most.count())) != 0;
 }
 
+void peer::close_bare() {
+  ::shutdown(fd_, SHUT_WR);
+  if (ssl_ != nullptr)
+    SSL_set_quiet_shutdown(ssl_, 1);
+  close();
+}
+
 void peer::close() {
   if (ssl_ != nullptr) {
     SSL_shutdown(ssl_);
