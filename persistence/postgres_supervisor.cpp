@@ -1,16 +1,14 @@
 #include "persistence/postgres_supervisor.hpp"
 
+#include "persistence/command_session.hpp"
 #include "persistence/postmaster.hpp"
 
 #include <algorithm>
-#include <libpq-fe.h>
+#include <pqxx/pqxx>
 #include <spdlog/spdlog.h>
 
 namespace postrider {
 namespace {
-
-using connection_ptr = std::unique_ptr<PGconn, decltype(&PQfinish)>;
-using answer_ptr = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 constexpr milliseconds ask_interval{20};
 constexpr int recovery_factor = 10;
@@ -100,20 +98,17 @@ result<bool> postgres_supervisor::adopt_or_start() {
 }
 
 result<bool> postgres_supervisor::ensure_database() const {
-  const connection_ptr connection{PQconnectdb((directory_.url("postgres") + "&connect_timeout=10").c_str()), &PQfinish};
-  const auto failed = [&] { return embedded_problem(PQerrorMessage(connection.get())); };
-  if (PQstatus(connection.get()) != CONNECTION_OK)
-    return failed();
+  command_session on{directory_.url("postgres"), "embedded", milliseconds{60'000}}; // of the copying
+  if (const auto failure = on.connect())
+    return embedded_problem(failure->detail);
   const auto name = std::string{embedded_database};
-  const answer_ptr found{PQexec(connection.get(), ("select from pg_database where datname = '" + name + "'").c_str()),
-                         &PQclear};
-  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK)
-    return failed();
-  if (PQntuples(found.get()) == 1)
-    return true;
-  const answer_ptr made{PQexec(connection.get(), ("create database " + name).c_str()), &PQclear};
-  if (PQresultStatus(made.get()) != PGRES_COMMAND_OK)
-    return failed();
+  const auto made = on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
+    if (transaction.exec_params("select from pg_database where datname = $1", name).empty())
+      transaction.exec("create database " + name);
+  });
+  if (!made)
+    return embedded_problem(made.error().detail);
   return true;
 }
 
