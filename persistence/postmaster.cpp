@@ -35,24 +35,25 @@ bool stands_in(pid_t pid, const fs::path& directory) {
 /// PostgreSQL refuses to start while the process of a left-over lock file lives, even when that number is somebody
 /// else's by now. It takes its parent's number (ours) for stale, and still reads the shared memory's key from the other
 /// lines.
-void disown_lock_file(const fs::path& path) {
+void disown_lock_file(const postgres_directory& directory) {
+  const auto path = directory.data() / "postmaster.pid";
   std::ifstream file{path};
-  std::string first;
-  if (!file || !std::getline(file, first))
+  if (!file)
     return;
+  std::string first;
+  if (!std::getline(file, first)) { // cut short while it was written: PostgreSQL would refuse it, and it names nobody
+    unlink(path.c_str());
+    return;
+  }
   std::ostringstream rest;
   rest << file.rdbuf();
-  const int fd = open(path.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0)
-    return;
-  const auto text = std::to_string(getpid()) + "\n" + rest.str();
-  if (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    spdlog::warn("embedded PostgreSQL: cannot rewrite {}: {}", path.string(), std::strerror(errno));
-  close(fd);
+  // Beside it and then in its place: a crash in between must not leave half of it.
+  if (const auto written = replace_file(path, std::to_string(getpid()) + "\n" + rest.str(), directory.user); !written)
+    spdlog::warn("{}", written.error().detail);
 }
 
 void clear_stale_locks(const postgres_directory& directory) {
-  disown_lock_file(directory.data() / "postmaster.pid");
+  disown_lock_file(directory);
   for (const char* name : {".s.PGSQL.5432", ".s.PGSQL.5432.lock"})
     unlink((directory.sockets / name).c_str());
 }
