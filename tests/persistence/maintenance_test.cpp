@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(the_low_water_is_below_every_open_ride) {
 }
 
 BOOST_AUTO_TEST_CASE(a_taken_shard_is_swept_three_times_before_its_low_water_moves) {
-  const wall_time now{1'000h};
+  const mono_time now{1'000h};
   shard_table shards;
   const std::vector<shard_table::taken> taken{{{4, 2, make_fence(2, 9)}, {}}};
   shards.take(taken, now);
