@@ -230,6 +230,7 @@ void accept_writer::failed(const session_failure& failure, std::span<queued_acce
 
 /// Refused for good, or it waits for another try while the others go on.
 void accept_writer::put_aside(const session_failure& failure, queued_accept& item) const {
+  const bool again = item.not_before != mono_time{}; // told once
   if (failure.what == session_failure::kind::rejected) {
     item.item->outcome = accept_outcome::rejected;
     item.item->detail = failure.detail;
@@ -238,9 +239,9 @@ void accept_writer::put_aside(const session_failure& failure, queued_accept& ite
     if (failure.sqlstate == "23514")
       environment_.partitions_missing();
   }
-  spdlog::warn("store: one event is {} event={} sqlstate={} detail={}",
-               failure.what == session_failure::kind::rejected ? "refused by the database" : "tried again later",
-               to_string(item.item->what->id), failure.sqlstate, failure.detail);
+  spdlog::log(again ? spdlog::level::debug : spdlog::level::warn, "store: one event is {} event={} sqlstate={} detail={}",
+              failure.what == session_failure::kind::rejected ? "refused by the database" : "tried again later",
+              to_string(item.item->what->id), failure.sqlstate, failure.detail);
 }
 
 } // namespace postrider

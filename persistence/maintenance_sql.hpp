@@ -27,7 +27,7 @@ inline constexpr std::string_view expired_dedupe_sql = R"sql(
 select child.relname, inhdetachpending from pg_inherits join pg_class child on child.oid = inhrelid
 where inhparent = 'dedupe'::regclass and child.relname ~ '^dedupe_[0-9]{8}$'
   and to_date(right(child.relname, 8), 'YYYYMMDD') < (clock_timestamp() at time zone 'UTC')::date - 9
-order by 1
+order by inhdetachpending desc, 1 -- while one is pending, no other can be detached
 )sql";
 
 /// Tables that were detached and not dropped.
