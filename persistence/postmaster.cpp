@@ -60,11 +60,14 @@ void clear_stale_locks(const postgres_directory& directory) {
 
 } // namespace
 
-std::optional<pid_t> find_postmaster(const postgres_directory& directory) {
+std::optional<process_handle> find_postmaster(const postgres_directory& directory) {
   const pid_t pid = pid_in(directory.data() / "postmaster.pid");
-  if (pid > 0 && pid != getpid() && !has_ended(pid) && stands_in(pid, directory.data()))
-    return pid;
-  return std::nullopt;
+  if (pid <= 0 || pid == getpid())
+    return std::nullopt;
+  auto found = process_handle::of_stranger(pid); // held first, so that what is looked at is what is held
+  if (found.ended() || !stands_in(pid, directory.data()))
+    return std::nullopt;
+  return found;
 }
 
 result<pid_t> start_postmaster(const postgres_directory& directory) {
@@ -102,7 +105,7 @@ server_answer ask_server(const postgres_directory& directory) {
   }
 }
 
-bool stop_postmaster(pid_t pid, milliseconds deadline) {
+bool stop_postmaster(const process_handle& server, milliseconds deadline) {
   struct step {
     int signal;
     milliseconds patience;
@@ -111,9 +114,9 @@ bool stop_postmaster(pid_t pid, milliseconds deadline) {
        {step{SIGINT, deadline}, step{SIGQUIT, milliseconds{5'000}}, step{SIGKILL, milliseconds{5'000}}}) {
     if (signal != SIGINT)
       spdlog::warn("embedded PostgreSQL: still runs; sending {}", strsignal(signal));
-    if (kill(pid, signal) != 0 && errno != ESRCH)
-      spdlog::warn("embedded PostgreSQL: cannot signal process {}: {}", pid, std::strerror(errno));
-    if (wait_until_ended(pid, patience))
+    if (!server.signal(signal) && errno != ESRCH)
+      spdlog::warn("embedded PostgreSQL: cannot signal process {}: {}", server.pid(), std::strerror(errno));
+    if (server.wait_until_ended(patience))
       return true;
   }
   return false;

@@ -206,18 +206,16 @@ void session_worker::run_job(job what) {
   else
     spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate, failure->detail);
   if (what.keep && failure->what != session_failure::kind::rejected)
-    return try_again(std::move(what), *failure);
+    return try_again(std::move(what));
   if (what.keep)
     spdlog::error("store: work dropped, the database refuses it role={} sqlstate={}", session_.options().role, failure->sqlstate);
   if (what.abandon)
     what.abandon();
 }
 
-void session_worker::try_again(job what, const session_failure& failure) {
+void session_worker::try_again(job what) {
   const std::lock_guard lock{mutex_};
   kept_.push_front(std::move(what));
-  if (failure.what == session_failure::kind::lost)
-    return; // as soon as there is a connection
   kept_delay_ = std::clamp(kept_delay_ * 2, retry_kept_after, retry_kept_after_max);
   kept_at_ = clock_type::now() + kept_delay_;
 }

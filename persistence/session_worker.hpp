@@ -70,7 +70,7 @@ private:
   void wait_to_connect();
   void run_regular(mono_time now);
   void run_job(job what);
-  void try_again(job what, const session_failure& failure);
+  void try_again(job what);
   std::optional<job> wait_for_job();
   void abandon_impatient();
 

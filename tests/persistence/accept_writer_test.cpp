@@ -1,5 +1,6 @@
 #include "persistence/accept_batch.hpp"
 #include "persistence/accept_writer.hpp"
+#include "persistence/outcome_writer.hpp"
 #include "tests/persistence/postgres_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -181,6 +182,36 @@ BOOST_AUTO_TEST_CASE(what_is_put_aside_comes_back_in_its_time_and_expires_like_t
   batch[0].item->deadline = std::chrono::steady_clock::now() + 10ms;
   queue.put_back(std::move(batch));
   BOOST_TEST((outcome_of(first) == accept_outcome::unavailable));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(outcome_writers)
+
+BOOST_AUTO_TEST_CASE(a_ride_whose_outcome_the_database_refuses_is_still_looked_for) {
+  postgres_world world{{.start = false}};
+  watchdog dog;
+  metrics counts;
+  recorded_events events;
+  availability reports{events, counts};
+  open_rides rides;
+  record_queue queue{counts};
+  session_options options;
+  options.url = world.url();
+  options.role = "outcome";
+  options.statements = record_statements();
+  outcome_writer writer{queue, rides, reports, counts, options, dog};
+  const auto owner = std::make_shared<recorded_results>();
+  outcome_write write;
+  write.delivery = {make_uuid_v7(world.now(), {1, 2, 3})};
+  write.owner = owner;
+  write.attempt = {1, wall_time{-24h * 365 * 7'000}, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+  const std::vector riding{write.delivery};
+  rides.add(riding);
+  queue.push({write});
+  BOOST_REQUIRE(eventually([&] { return owner->count() == 1U; })); // before the first time that PostgreSQL knows
+  BOOST_TEST(!owner->of(write.delivery)->recorded);
+  BOOST_TEST(rides.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
