@@ -52,7 +52,10 @@ from claimed left join source on source.no = claimed.source_no
 union all
 select 1, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000)::bigint,
        null, null, null, null, null, null, null, null, null, null, null
-from (select next_attempt_at from candidates where (id in (select id from claimed)) is not true order by next_attempt_at limit 1) later
+from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true
+      union all
+      select next_attempt_at from sized where bytes > $9::bigint and ordinal > 1
+      order by next_attempt_at limit 1) later
 union all
 select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
 from (select id, attempt_count, step, fence from delivery

@@ -143,7 +143,7 @@ void postgres_store::parts::schedule() {
   poll.every(milliseconds{500}, "configuration poll", [this](session& on) { return changes.poll(on); });
   poll.every(milliseconds{1'000}, "due poll", [this](session& on) { return sweeps.poll_due(on); });
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
-  poll.every(milliseconds{2'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
+  poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
   upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
   upkeep.every(milliseconds{5'000}, "counters", fold_counters);
   maintenance.every(milliseconds{3'600'000}, "expired", drop_expired);
