@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
     const auto plan = world.plan_of("claim");
     BOOST_TEST(std::regex_search(plan, std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
                plan);
-    BOOST_TEST(finds(plan, "Index Cond: (id = sized.id)"), plan);
+    BOOST_TEST(finds(plan, "Index Cond: (id = sized_1.id)"), plan);
     BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = chosen.tenant_no) AND (id = chosen.event_id))"), plan);
   }
   {
