@@ -129,10 +129,12 @@ outcome_writer::outcome_writer(record_queue& queue, open_rides& rides, availabil
 }
 
 outcome_writer::~outcome_writer() {
-  join();
+  stop(clock_type::now());
 }
 
-void outcome_writer::join() {
+void outcome_writer::stop(mono_time until) {
+  end_ = std::min(end_.load(), until);
+  session_.end_at(until);
   stop_.request();
   if (thread_.joinable())
     thread_.join();
@@ -145,20 +147,25 @@ bool outcome_writer::ensure_connected() {
     reports_.report(session_role::record, false, failure->detail);
     return false;
   }
-  backoff_.reset();
+  // As the accept writers do: what cannot be written to is not usable.
+  if (const auto tried = write_outcomes(session_, {}); !tried) {
+    reports_.report(session_role::record, false, tried.error().detail);
+    session_.disconnect();
+    return false;
+  }
   reports_.report(session_role::record, true, {});
   return true;
 }
 
 void outcome_writer::run() {
-  for (;;) {
+  while (clock_type::now() < end_.load()) {
     if (!ensure_connected()) {
       if (stop_.wait_for(backoff_.next()))
         return;
       continue;
     }
     if (pause_.count() > 0)
-      std::this_thread::sleep_for(std::exchange(pause_, milliseconds{0}));
+      stop_.wait_for(std::exchange(pause_, milliseconds{0}));
     auto batch = queue_.take(clock_type::now() + milliseconds{500});
     if (batch.empty()) {
       if (stop_.requested())
@@ -177,6 +184,7 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   auto results = write_outcomes(session_, writes);
   if (!results)
     return failed(results.error(), writes, back);
+  backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());
   metrics_.record_commit_latency.observe(static_cast<std::uint64_t>(
@@ -194,10 +202,12 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
   if (failure.what == rejected) {
     spdlog::error("store: one outcome is refused by the database delivery={} sqlstate={} detail={}",
                   to_string(writes.front().delivery), failure.sqlstate, failure.detail);
-    tell(writes, {{writes.front().delivery, false, std::nullopt}});
+    // Its row is in flight still; where it rode, the look for open rides must find it.
+    tell(writes, {{writes.front().delivery, false, std::nullopt}}, false);
     return;
   }
   if (failure.what == lost) {
+    pause_ = backoff_.next();
     metrics_.store_in_doubt.add(writes.size());
     reports_.report(session_role::record, false, failure.detail);
   } else {
@@ -208,18 +218,19 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
   back.insert(back.end(), std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.end()));
 }
 
-void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_result> results) {
-  std::vector<delivery_id> ended;
+void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_result> results, bool ended) {
+  std::vector<delivery_id> ids;
   std::unordered_map<delivery_port*, std::vector<record_result>> by_owner;
-  ended.reserve(writes.size());
+  ids.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
-    ended.push_back(writes[i].delivery);
+    ids.push_back(writes[i].delivery);
     if (!results[i].recorded)
       metrics_.record_missed.add();
     if (writes[i].owner)
       by_owner[writes[i].owner.get()].push_back(std::move(results[i]));
   }
-  rides_.remove(ended);
+  if (ended)
+    rides_.remove(ids);
   queue_.written(writes.size());
   for (auto& [owner, each] : by_owner)
     owner->recorded(std::move(each)); // alive: `writes` still holds it
