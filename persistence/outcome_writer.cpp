@@ -43,13 +43,14 @@ struct record_parameters {
     steps.add(clamp_small(write.step));
     dues.add(write.next_attempt_at);
     uncounts.add(std::int32_t{write.uncount ? 1 : 0});
+    numbers.add(static_cast<std::int32_t>(write.number));
+    claims.add(write.claimed_until);
     if (!write.attempt) {
-      for (auto* each : {&numbers, &starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
+      for (auto* each : {&starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
         each->add_null();
       return;
     }
     const auto& attempt = *write.attempt;
-    numbers.add(static_cast<std::int32_t>(attempt.number));
     starts.add(attempt.started_at);
     durations.add(clamp_duration(attempt.duration));
     outcomes.add(small(attempt.outcome));
@@ -65,7 +66,8 @@ struct record_parameters {
   binary_array froms{array_type::int2}, fences{array_type::int8}, tos{array_type::int2}, reasons{array_type::int2},
     steps{array_type::int2}, dues{array_type::timestamptz}, uncounts{array_type::int4}, numbers{array_type::int4},
     starts{array_type::timestamptz}, durations{array_type::int4}, outcomes{array_type::int2},
-    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea};
+    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea},
+    claims{array_type::timestamptz};
 };
 
 session_result<void> read_missed(session& on, std::span<const outcome_write> writes, const std::vector<std::size_t>& missed,
@@ -78,7 +80,8 @@ session_result<void> read_missed(session& on, std::span<const outcome_write> wri
       const auto index = missed.at(row[0].as<std::size_t>());
       const auto& write = writes[index];
       const record_result::actual found{static_cast<delivery_state>(row[1].as<int>()), row[2].as<std::int64_t>()};
-      if (found.state == write.to && found.under == write.under)
+      const auto number = write.number - (write.uncount ? 1 : 0);
+      if (found.state == write.to && found.under == write.under && row[3].as<std::uint32_t>() == number)
         results[index].recorded = true; // by an earlier run whose answer was lost
       else
         results[index].found = found;
@@ -100,7 +103,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
-           parameter(p.excerpts)))
+           parameter(p.excerpts), parameter(p.claims)))
       out.push_back(row[0].as<std::size_t>());
     return out;
   });
@@ -109,7 +112,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
   std::vector<record_result> results;
   results.reserve(writes.size());
   for (const auto& each : writes)
-    results.push_back({each.delivery, true, std::nullopt});
+    results.push_back({each.delivery, each.ticket, true, std::nullopt});
   for (const auto index : *missed)
     results.at(index).recorded = false;
   if (!missed->empty())
@@ -194,7 +197,7 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
   if (failure.what == rejected) {
     spdlog::error("store: one outcome is refused by the database delivery={} sqlstate={} detail={}",
                   to_string(writes.front().delivery), failure.sqlstate, failure.detail);
-    tell(writes, {{writes.front().delivery, false, std::nullopt}});
+    tell(writes, {{writes.front().delivery, writes.front().ticket, false, std::nullopt}});
     return;
   }
   if (failure.what == lost) {

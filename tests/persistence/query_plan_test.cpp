@@ -128,7 +128,8 @@ BOOST_AUTO_TEST_CASE(the_usual_life_of_a_delivery_makes_hot_updates_alone) {
       write.delivery = each.id;
       write.under = under;
       write.owner = owner;
-      write.attempt = {1, world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+      write.number = 1;
+      write.attempt = {world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
       writes.push_back(std::move(write));
     }
   world.subject().record(std::move(writes));
