@@ -144,6 +144,23 @@ BOOST_AUTO_TEST_CASE(a_row_claimed_before_the_word_of_its_release_came_is_not_dr
   BOOST_TEST(bench.dispatch.idle());
 }
 
+BOOST_AUTO_TEST_CASE(the_late_word_of_an_earlier_write_does_not_answer_for_the_next_one) {
+  auto bench = cooling();
+  bench.wake();
+  bench.brings(3, 1, {}, 1);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, good);
+  bench.due();
+  bench.brings(3, 1, {}, 2);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, bad);
+  const auto due = *bench.out.writes.at(0).next_attempt_at;
+  bench.record(dispatch_bench::id(3), false, recorded_write::row{delivery_state::in_flight, dispatch_bench::fence_});
+  BOOST_TEST(bench.dispatch.knows(dispatch_bench::id(3)));
+  BOOST_TEST(!bench.out.wanted_claim.has_value());
+  bench.record(dispatch_bench::id(3));
+  BOOST_TEST(!bench.dispatch.knows(dispatch_bench::id(3)));
+  BOOST_TEST((bench.dispatch.next_due() == due));
+}
+
 BOOST_AUTO_TEST_CASE(a_restored_open_breaker_waits_for_its_stored_probe_time) {
   dispatch_bench bench;
   bench.restore({.state = breaker_state::open, .opened_in_a_row = 3, .next_at = bench.mono + 20s});
