@@ -6,6 +6,7 @@
 #include <caf/exit_reason.hpp>
 #include <caf/scheduled_actor.hpp>
 
+#include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -41,7 +42,8 @@ private:
   std::deque<actor_status::transition> transitions_;
 };
 
-/// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between threads.
+/// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between
+/// threads.
 class countdown {
 public:
   explicit countdown(std::function<void()> last) : last_{std::move(last)} {}
@@ -57,7 +59,14 @@ private:
   std::function<void()> last_;
 };
 
-/// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows. Logged here, once.
+/// How many messages waited when the actor's present turn began. (CAF 0.17.6: `mailbox().size()` would fetch what came
+/// since, and casts the empty queue's head to a message in doing so: undefined, and the sanitizers say so.)
+inline std::size_t messages_waiting(caf::scheduled_actor& self) noexcept {
+  return self.mailbox().queue().total_task_size();
+}
+
+/// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows.
+/// Logged here, once.
 inline void log_and_end_on_exception(caf::scheduled_actor* self, std::string path) {
   self->set_exception_handler([path = std::move(path)](std::exception_ptr& failure) -> caf::error {
     try {

@@ -17,11 +17,12 @@ void directory::publish(const std::string& tenant, const std::string& source, pr
   entries_.insert_or_assign(std::move(key), std::move(verifier));
 }
 
-void directory::withdraw(const std::string& tenant, const std::string& source) {
+void directory::withdraw(const std::string& tenant, const std::string& source, const caf::actor_addr& verifier) {
   std::string key;
   make_key(tenant, source, key);
   const std::unique_lock lock{mutex_};
-  entries_.erase(key);
+  if (const auto found = entries_.find(key); found != entries_.end() && found->second.address() == verifier)
+    entries_.erase(found);
 }
 
 std::size_t directory::size() const {
@@ -29,11 +30,12 @@ std::size_t directory::size() const {
   return entries_.size();
 }
 
-chance::chance() : engine_([] {
-  std::random_device device;
-  std::seed_seq seeds{device(), device(), device(), device()};
-  return std::mt19937_64{seeds};
-}()) {}
+chance::chance()
+    : engine_([] {
+      std::random_device device;
+      std::seed_seq seeds{device(), device(), device(), device()};
+      return std::mt19937_64{seeds};
+    }()) {}
 
 uuid chance::next_id(wall_time at) noexcept {
   const std::uint64_t high = engine_();

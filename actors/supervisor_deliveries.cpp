@@ -19,16 +19,22 @@ std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoi
   return std::nullopt;
 }
 
-// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3).
+// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3). Those of a deleted
+// tenant are closed by STORE's own job.
 void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
-  if (!state.closing_deleted.insert(endpoint).second)
+  if (state.gone || !state.closing_deleted.insert(endpoint).second)
     return;
-  state.given.context->database.close_deleted(
-    state.given.config->no, endpoint, state.given.config->shard, state.given.ownership.under,
-    [me = tenant_supervisor_actor{self}, endpoint](bool done) {
-      caf::anon_send(me, atom::closed::value, endpoint, done);
-    });
+  state.given.context->database.close_deleted(state.given.config->no, endpoint, state.given.config->shard,
+                                              state.given.ownership.under,
+                                              [me = tenant_supervisor_actor{self}, endpoint](bool done) {
+                                                caf::anon_send(me, atom::closed::value, endpoint, done);
+                                              });
+}
+
+void close_credits(tenant_supervisor_state& state, endpoint_no endpoint) {
+  if (const auto found = state.credits.find(endpoint); found != state.credits.end())
+    found->second->close();
 }
 
 void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child, std::size_t plan_index) {
@@ -57,8 +63,8 @@ void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_
   }
 }
 
-// Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`; then the next
-// incarnation starts. While the database is away this is tried again, for ever.
+// Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`;
+// then the next incarnation starts. While the database is away this is tried again, for ever.
 void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child) {
   auto& state = self->state;
   child.phase = child_phase::closing;
@@ -67,11 +73,13 @@ void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_chil
   known.reserve(child.waiting.size());
   for (const auto& each : child.waiting)
     known.push_back(each.delivery);
-  auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard, endpoint, under,
+  auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no,
+                shard = state.given.config->shard, endpoint, under,
                 me = tenant_supervisor_actor{self}](std::vector<attempt_result>) {
-    context->database.close_interrupted(tenant, endpoint, shard, under, known, [me, endpoint](std::optional<std::size_t> closed) {
-      caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
-    });
+    context->database.close_interrupted(tenant, endpoint, shard, under, known,
+                                        [me, endpoint](std::optional<std::size_t> closed) {
+                                          caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
+                                        });
   };
   if (child.mailbox)
     state.given.context->requests.abort(child.mailbox.get(), std::move(close));
@@ -103,10 +111,14 @@ delivery_child* wake(tenant_supervisor_self self, endpoint_no endpoint) {
 
 std::string_view to_string(child_phase phase) noexcept {
   switch (phase) {
-    case child_phase::running: return "running";
-    case child_phase::waiting: return "restarting";
-    case child_phase::closing: return "restarting";
-    case child_phase::quarantined: return "quarantined";
+  case child_phase::running:
+    return "running";
+  case child_phase::waiting:
+    return "restarting";
+  case child_phase::closing:
+    return "restarting";
+  case child_phase::quarantined:
+    return "quarantined";
   }
   return "unknown";
 }
@@ -141,19 +153,25 @@ void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at) 
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen
-      || !self->current_sender() || it->second.actor->address() != self->current_sender()->address())
+  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen ||
+      !self->current_sender() || it->second.actor->address() != self->current_sender()->address())
     return; // what it has not seen will reach it; or a former incarnation asked twice
   self->demonitor(it->second.actor->address());
   self->unlink_from(it->second.actor->address());
   self->send_exit(it->second.actor, caf::exit_reason::user_shutdown);
+  close_credits(state, endpoint);
   state.deliveries.erase(it);
   state.given.context->counts.actors_passivated.add();
 }
 
-void wake_all_deliveries(tenant_supervisor_self self) {
-  for (const auto& endpoint : self->state.plan->config->endpoints)
+// Once, as soon as the shard is owned: later wakes find nothing that the first round has not closed.
+void close_after_crash(tenant_supervisor_self self) {
+  auto& state = self->state;
+  if (!state.given.after_crash || state.given.ownership.under == 0 || state.draining)
+    return;
+  for (const auto& endpoint : state.plan->config->endpoints)
     wake(self, endpoint.no);
+  state.given.after_crash = false;
 }
 
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
@@ -166,8 +184,7 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   auto& [endpoint, child] = *it;
   child.actor = nullptr;
   child.since = state.given.context->wall_now();
-  if (const auto found = state.credits.find(endpoint); found != state.credits.end())
-    found->second->close();
+  close_credits(state, endpoint);
   if (!crashed) {
     state.deliveries.erase(it);
     return true;
@@ -175,31 +192,33 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   state.given.context->counts.actor_crashes.add();
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
-  if (!step.restart_after) {
-    child.phase = child_phase::quarantined;
+  child.phase = step.quarantined ? child_phase::quarantined : child_phase::waiting;
+  child.settled = false;
+  if (step.quarantined) {
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "delivery actor quarantined", {{"actor", state.given.path}, {"endpoint", endpoint}});
-    return true;
   }
-  child.phase = child_phase::waiting;
-  child.settled = false;
-  self->delayed_send(self, *step.restart_after, atom::restart::value, endpoint);
+  self->delayed_send(self, step.restart_after, atom::restart::value, endpoint);
   return true;
 }
 
 void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::waiting || state.draining)
+  if (it == state.deliveries.end() || state.draining ||
+      (it->second.phase != child_phase::waiting && it->second.phase != child_phase::quarantined))
     return;
   auto& child = it->second;
-  // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent as well.
+  child.phase = child_phase::waiting; // a quarantine ends by its time
+  // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent
+  // as well.
   const auto credits = state.credits.find(endpoint);
   if (credits != state.credits.end() && credits->second->taken() > 0) {
     self->delayed_send(self, settling_retry, atom::restart::value, endpoint);
     return;
   }
-  if (!std::exchange(child.settled, true)) { // what was told before the last credit came back is in the mailbox: one turn more
+  if (!std::exchange(child.settled,
+                     true)) { // what was told before the last credit came back is in the mailbox: one turn more
     self->send(self, atom::restart::value, endpoint);
     return;
   }
@@ -237,9 +256,10 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
       if (child.phase == child_phase::running) {
         self->demonitor(child.actor->address());
         self->unlink_from(child.actor->address());
-        self->send_exit(child.actor, caf::exit_reason::user_shutdown);
+        self->send_exit(child.actor, caf::exit_reason::user_shutdown); // aborts its requests
       }
       const auto gone = endpoint;
+      close_credits(state, gone);
       it = state.deliveries.erase(it);
       close_deleted(self, gone);
       continue;

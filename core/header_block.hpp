@@ -15,7 +15,8 @@ struct header_value {
 };
 header_value find_header(std::string_view block, std::string_view name) noexcept;
 
-/// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's own tokens).
+/// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's
+/// own tokens).
 std::string without_credentials(std::string_view block, std::span<const std::string_view> also);
 
 /// The lines of the named headers, for forwarding: in the order of the block, as received.

@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, 2> github_forwarded{github_id_header, git
 
 } // namespace
 
-verification verify_request(const source_config& source, std::string_view headers, std::string_view body, wall_time now) {
+verification verify_request(const source_config& source, std::string_view headers, std::string_view body,
+                            wall_time now) {
   std::vector<std::string_view> secrets;
   secrets.reserve(source.secrets.size());
   for (const auto& each : source.secrets)
@@ -27,7 +28,8 @@ verification verify_request(const source_config& source, std::string_view header
     return out;
   const auto id = find_header(headers, github_id_header);
   const auto type = find_header(headers, github_type_header);
-  if ((!id.value.empty() && !valid_provider_event_id(id.value)) || (!type.value.empty() && !valid_event_type(type.value)))
+  if ((!id.value.empty() && !valid_provider_event_id(id.value)) ||
+      (!type.value.empty() && !valid_event_type(type.value)))
     out.reason = verify_reason::unreadable_id;
   else {
     out.provider_event_id = id.value;
@@ -43,10 +45,11 @@ uuid dedupe_key_of(const source_config& source, const verification& verified, st
   if (source.dedupe == dedupe_mode::id && !verified.provider_event_id.empty())
     return dedupe_key(source.id, verified.event_type, verified.provider_event_id);
   const auto digest = sha256(body);
-  return dedupe_key(source.id, verified.event_type,
-                    {reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return dedupe_key(source.id, verified.event_type, {reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-std::span<const std::string_view> forwarded_headers(const source_config&) noexcept { return github_forwarded; }
+std::span<const std::string_view> forwarded_headers(const source_config&) noexcept {
+  return github_forwarded;
+}
 
 } // namespace postrider

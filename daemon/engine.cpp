@@ -108,7 +108,11 @@ engine::parts::parts(engine_options given)
     , threads{static_cast<std::size_t>(options.values.node.io_threads)}
     , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
     , actors{{.node_name = options.values.node.name,
-              .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads)},
+              .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads),
+              .failed =
+                [this](const std::string& why) {
+                  fail({500, "actors-failed", "the node's actors ended: " + why});
+                }},
              *counts,
              *clock}
     , ready{actors.events(),

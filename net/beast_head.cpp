@@ -11,8 +11,8 @@ namespace postrider {
 namespace {
 
 namespace http = boost::beast::http;
-using boost::beast::string_view;
 using boost::beast::error_code;
+using boost::beast::string_view;
 
 constexpr http_refusal ambiguous() noexcept {
   return {400, "http-ambiguous", "the head of the message can be read in two ways"};

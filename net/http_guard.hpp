@@ -18,9 +18,9 @@ struct http_limits {
   std::size_t field_count_max = 100; ///< header lines: 431
 };
 
-/// Why a message is refused. For requests `status` is the answer's (400, 413, 414, 417, 431, 501, 505); for responses it
-/// only tells the kind: 431 is too large (`response_too_large`), everything else is invalid (`invalid_response`). The
-/// connection must close. Literals: never echo what was received.
+/// Why a message is refused. For requests `status` is the answer's (400, 413, 414, 417, 431, 501, 505); for responses
+/// it only tells the kind: 431 is too large (`response_too_large`), everything else is invalid (`invalid_response`).
+/// The connection must close. Literals: never echo what was received.
 struct http_refusal {
   int status = 0;          ///< 0: not refused
   std::string_view code{}; ///< stable kebab-case word

@@ -12,17 +12,15 @@ constexpr milliseconds expiry_step{100};
 constexpr std::size_t delivery_weight = 128;
 
 void move_expired(auto& from, std::vector<queued_accept>& late, mono_time now) {
-  const auto first =
-    std::stable_partition(from.begin(), from.end(), [now](const queued_accept& each) { return each.item->deadline > now; });
+  const auto first = std::stable_partition(from.begin(), from.end(),
+                                           [now](const queued_accept& each) { return each.item->deadline > now; });
   std::move(first, from.end(), std::back_inserter(late));
   from.erase(first, from.end());
 }
 } // namespace
 
 accept_queue::accept_queue(limits bounds, metrics& counts, expired_handler expired)
-  : bounds_{bounds}
-  , metrics_{counts}
-  , expired_{std::move(expired)} {
+    : bounds_{bounds}, metrics_{counts}, expired_{std::move(expired)} {
   expiry_ = std::thread{[this] { watch_deadlines(); }};
 }
 
@@ -88,8 +86,9 @@ std::vector<queued_accept> accept_queue::take(mono_time until) {
 void accept_queue::put_back(std::vector<queued_accept> items) {
   {
     const std::lock_guard lock{mutex_};
-    const auto later = std::stable_partition(items.begin(), items.end(), [now = std::chrono::steady_clock::now()](
-                                                                           const queued_accept& each) { return each.not_before <= now; });
+    const auto later = std::stable_partition(
+      items.begin(), items.end(),
+      [now = std::chrono::steady_clock::now()](const queued_accept& each) { return each.not_before <= now; });
     waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(later));
     for (auto each = later; each != items.end(); ++each) {
       back_at_ = std::min(back_at_, each->not_before);
@@ -102,8 +101,8 @@ void accept_queue::put_back(std::vector<queued_accept> items) {
 void accept_queue::bring_back(mono_time now) {
   if (now < back_at_)
     return;
-  const auto first =
-    std::stable_partition(aside_.begin(), aside_.end(), [now](const queued_accept& each) { return each.not_before > now; });
+  const auto first = std::stable_partition(aside_.begin(), aside_.end(),
+                                           [now](const queued_accept& each) { return each.not_before > now; });
   waiting_.insert(waiting_.begin(), std::make_move_iterator(first), std::make_move_iterator(aside_.end()));
   aside_.erase(first, aside_.end());
   back_at_ = mono_time::max();

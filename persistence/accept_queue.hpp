@@ -18,13 +18,13 @@ namespace postrider {
 struct queued_accept {
   accept_item_ptr item;
   std::size_t weight = 0;
-  bool in_doubt = false; ///< a statement with it was sent, and its fate is not known
+  bool in_doubt = false;  ///< a statement with it was sent, and its fate is not known
   mono_time not_before{}; ///< when its statement may be tried again: an item that has to wait holds up no other
 };
 
-/// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that an outage costs
-/// a known amount of memory. An item that is past its deadline is handed out as expired by a thread of the queue's own, whatever the
-/// writers are waiting for. Thread-safe.
+/// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that
+/// an outage costs a known amount of memory. An item that is past its deadline is handed out as expired by a thread of
+/// the queue's own, whatever the writers are waiting for. Thread-safe.
 class accept_queue {
 public:
   struct limits {
@@ -73,9 +73,9 @@ private:
   std::condition_variable drained_;
   std::condition_variable stopped_;
   std::deque<queued_accept> waiting_;
-  std::vector<queued_accept> aside_; ///< until their `not_before`
+  std::vector<queued_accept> aside_;     ///< until their `not_before`
   mono_time back_at_ = mono_time::max(); ///< the earliest of those
-  std::size_t events_ = 0; ///< waiting or being written
+  std::size_t events_ = 0;               ///< waiting or being written
   std::size_t bytes_ = 0;
   bool closed_ = false;
   bool stopping_ = false;

@@ -60,8 +60,7 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
 }
 
 accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog)
-  : environment_{std::move(environment)}
-  , session_{std::move(options), dog, environment_.counts} {
+    : environment_{std::move(environment)}, session_{std::move(options), dog, environment_.counts} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -95,7 +94,8 @@ bool accept_writer::ensure_connected() {
     environment_.reports.report(session_role::accept, false, failure->detail);
     return false;
   }
-  // A server that takes connections and no writes (a standby, say) is of no use: its own statement, with nothing in it, shows that.
+  // A server that takes connections and no writes (a standby, say) is of no use: its own statement, with nothing in it,
+  // shows that.
   if (const auto tried = write_accepts(session_, {}, false); !tried) {
     environment_.reports.report(session_role::accept, false, tried.error().detail);
     session_.disconnect();
@@ -143,12 +143,14 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
   const std::span<queued_accept> items{live, batch.end()};
   if (items.empty())
     return;
-  // The answer is owed by the deadline: a call that hangs is cut then, but no healthy one for an item that is late by itself.
-  const auto soonest = std::min_element(items.begin(), items.end(), [](const queued_accept& left, const queued_accept& right) {
-    return left.item->deadline < right.item->deadline;
-  });
-  session_.set_call_deadline(
-    std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started), call_deadline_min, call_deadline_max));
+  // The answer is owed by the deadline: a call that hangs is cut then, but no healthy one for an item that is late by
+  // itself.
+  const auto soonest =
+    std::min_element(items.begin(), items.end(), [](const queued_accept& left, const queued_accept& right) {
+      return left.item->deadline < right.item->deadline;
+    });
+  session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started),
+                                        call_deadline_min, call_deadline_max));
   const auto counts = write_accepts(session_, items, near_midnight());
   if (!counts)
     return failed(counts.error(), items);
@@ -186,7 +188,8 @@ void accept_writer::classify(std::span<queued_accept> items) {
       else
         item.outcome = accept_outcome::stale;
     }
-    // Else it stays waiting: the key was taken by a transaction that then failed, or the day has just begun. It runs again.
+    // Else it stays waiting: the key was taken by a transaction that then failed, or the day has just begun. It runs
+    // again.
   }
   const auto end = std::stable_partition(items.begin(), items.end(), [](const queued_accept& each) {
     return each.item->outcome == accept_outcome::accepted;
@@ -239,7 +242,8 @@ void accept_writer::put_aside(const session_failure& failure, queued_accept& ite
     if (failure.sqlstate == "23514")
       environment_.partitions_missing();
   }
-  spdlog::log(again ? spdlog::level::debug : spdlog::level::warn, "store: one event is {} event={} sqlstate={} detail={}",
+  spdlog::log(again ? spdlog::level::debug : spdlog::level::warn,
+              "store: one event is {} event={} sqlstate={} detail={}",
               failure.what == session_failure::kind::rejected ? "refused by the database" : "tried again later",
               to_string(item.item->what->id), failure.sqlstate, failure.detail);
 }

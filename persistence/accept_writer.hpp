@@ -28,9 +28,10 @@ struct accept_environment {
   std::function<void()> partitions_missing; ///< asks maintenance to create them now
 };
 
-/// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt (connection lost
-/// while it ran), the same statement runs again with the same ids, and no read decides against an item: the old backend may still be
-/// about to commit it. A batch that fails for one row's sake, or that takes too long, is bisected.
+/// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt
+/// (connection lost while it ran), the same statement runs again with the same ids, and no read decides against an
+/// item: the old backend may still be about to commit it. A batch that fails for one row's sake, or that takes too
+/// long, is bisected.
 class accept_writer {
 public:
   accept_writer(accept_environment environment, session_options options, watchdog& dog);
@@ -59,7 +60,7 @@ private:
   stop_signal stop_;
   std::atomic<mono_time> end_{mono_time::max()};
   mono_time first_minute_until_{}; ///< the database said that it is the first minute of a day
-  milliseconds pause_{0};     ///< before the next batch, after a failure that time may heal
+  milliseconds pause_{0};          ///< before the next batch, after a failure that time may heal
   std::thread thread_;
 };
 

@@ -39,8 +39,9 @@ result<int> run_child(const child_command& command, milliseconds deadline);
 /// True once the process has ended; reaps it where it is our child. `pid` of another's process is only looked at.
 bool has_ended(pid_t pid) noexcept;
 
-/// A process to look after. One that is not our child is held by a descriptor (pidfd_open(2)): once it has ended, its number may be
-/// another's, which must not be signalled. (Where the system has no such descriptors, the number has to do.)
+/// A process to look after. One that is not our child is held by a descriptor (pidfd_open(2)): once it has ended, its
+/// number may be another's, which must not be signalled. (Where the system has no such descriptors, the number has to
+/// do.)
 class process_handle {
 public:
   process_handle() = default; ///< of none: it has ended

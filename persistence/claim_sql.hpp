@@ -8,12 +8,12 @@
 /// What the claimer and the sweeper run.
 namespace postrider {
 
-/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets its deadline.
-/// Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is scheduled; 2, a row in flight
-/// past its deadline; 3, the fence holds (missing: it does not).
+/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets
+/// its deadline. Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is
+/// scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not).
 ///
-/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below it are not visited
-/// $8 true: the first one even if it is not due  $9 bytes of bodies at most, but always one delivery
+/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
+/// it are not visited $8 true: the first one even if it is not due  $9 bytes of bodies at most, but always one delivery
 inline constexpr std::string_view claim_sql = R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
@@ -67,9 +67,9 @@ select 3, null, null, null, null, fence, null, null, null, null, null, null, nul
 order by 1, 17
 )sql";
 
-/// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its schedule is used
-/// up. Answers how many victims there were, how many were closed, the last victim's id, and for which shards the lease held: without
-/// it nothing was looked at.
+/// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
+/// schedule is used up. Answers how many victims there were, how many were closed, the last victim's id, and for which
+/// shards the lease held: without it nothing was looked at.
 inline constexpr std::string_view interrupt_tail = R"sql(
 , p as (
   update delivery
@@ -89,8 +89,8 @@ inline constexpr std::string_view interrupt_tail = R"sql(
 select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1), (select shards from held)
 )sql";
 
-/// Skip scan, `first`: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. Part of a
-/// recursive `with`.
+/// Skip scan, `first`: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. Part
+/// of a recursive `with`.
 inline const std::string scheduled_endpoints = R"sql(
 first as (
   (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
@@ -116,8 +116,8 @@ mine as materialized (
 inline const std::string mine_head = "with " + std::string{mine_part};
 inline const std::string recursive_mine_head = "with recursive " + std::string{mine_part};
 
-/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4 limit. There is no
-/// upper bound: the ids of a node whose clock was ahead lie in the future.
+/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4
+/// limit. There is no upper bound: the ids of a node whose clock was ahead lie in the future.
 inline const std::string interrupt_rides_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
@@ -126,8 +126,9 @@ inline const std::string interrupt_rides_sql = mine_head + R"sql(
   order by id limit $4::integer
 ))sql" + std::string{interrupt_tail};
 
-/// Rows in flight with a deadline ahead (claimed) under another's fence: endpoint by endpoint, and only what can be such a row, whatever
-/// the backlog. Those past their deadline come up as due: their actor closes them. $3 limit  $4 the longest time to a deadline, in ms
+/// Rows in flight with a deadline ahead (claimed) under another's fence: endpoint by endpoint, and only what can be
+/// such a row, whatever the backlog. Those past their deadline come up as due: their actor closes them. $3 limit  $4
+/// the longest time to a deadline, in ms
 inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + scheduled_endpoints + R"sql(
 , victims as materialized (
   select running.id, running.fence, running.updated_at
@@ -153,13 +154,14 @@ inline const std::string interrupt_endpoint_sql = mine_head + R"sql(
     and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
 ))sql" + std::string{interrupt_tail};
 
-/// The `victims` (id, fence, state, updated_at) become dead; an attempt that is in flight gets its row as interrupted. Answers how many
-/// there were, and for which shards the lease held.
+/// The `victims` (id, fence, state, updated_at) become dead; an attempt that is in flight gets its row as interrupted.
+/// Answers how many there were, and for which shards the lease held.
 inline std::string close_tail(delivery_reason reason) {
   return R"sql(
 , p as (
   update delivery
-  set state = 4, reason = )sql" + std::to_string(static_cast<int>(reason)) + R"sql(, next_attempt_at = null, updated_at = now(),
+  set state = 4, reason = )sql" +
+         std::to_string(static_cast<int>(reason)) + R"sql(, next_attempt_at = null, updated_at = now(),
       last_reason = case when victims.state = 1 then 15 else delivery.last_reason end,
       last_status = case when victims.state = 1 then 0 else delivery.last_status end
   from victims
@@ -179,8 +181,8 @@ select (select count(*) from victims), (select shards from held)
 )sql";
 }
 
-/// A page of a deleted endpoint's live rows, those in flight too: nobody runs them. $1 shards (one)  $2 fences (one)  $3 endpoint
-/// $4 limit  $5 lowest id that may have ridden
+/// A page of a deleted endpoint's live rows, those in flight too: nobody runs them. $1 shards (one)  $2 fences (one) $3
+/// endpoint $4 limit  $5 lowest id that may have ridden
 inline const std::string close_deleted_sql = mine_head + R"sql(
 , victims as materialized (
   (select id, fence, state, updated_at from delivery
@@ -193,8 +195,9 @@ inline const std::string close_deleted_sql = mine_head + R"sql(
    limit $4::integer)
 ))sql" + close_tail(delivery_reason::endpoint_deleted);
 
-/// A page of the live rows of one endpoint of a deleted tenant. An attempt that runs may end and record its outcome until its deadline;
-/// a first attempt that rode gets one by expose_rides_sql. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 limit
+/// A page of the live rows of one endpoint of a deleted tenant. An attempt that runs may end and record its outcome
+/// until its deadline; a first attempt that rode gets one by expose_rides_sql. $1 shards (one)  $2 fences (one)  $3
+/// endpoint  $4 limit
 inline const std::string close_tenant_deleted_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, state, updated_at from delivery
@@ -203,8 +206,8 @@ inline const std::string close_tenant_deleted_sql = mine_head + R"sql(
   limit $4::integer
 ))sql" + close_tail(delivery_reason::tenant_deleted);
 
-/// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who decides. $3 from id
-/// $4 below id. Answers how many, and for which shards the lease held.
+/// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who
+/// decides. $3 from id $4 below id. Answers how many, and for which shards the lease held.
 inline const std::string expose_rides_sql = mine_head + R"sql(
 , exposed as (
   update delivery set next_attempt_at = now()
@@ -215,8 +218,8 @@ inline const std::string expose_rides_sql = mine_head + R"sql(
 select (select count(*) from exposed), (select shards from held)
 )sql";
 
-/// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then. A deleted tenant's
-/// are left out: they are closed, not sent.
+/// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then. A
+/// deleted tenant's are left out: they are closed, not sent.
 inline const std::string due_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
 select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
 where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz

@@ -36,7 +36,9 @@ session_result<void> run_on(session& on, const std::string& before, const std::s
 template <class F>
 session_result<void> without_timeout(session& on, const std::string& timeout, F&& work) {
   const auto set = [&](const std::string& value) {
-    return on.call([&](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec("set " + timeout + " = " + value); });
+    return on.call([&](pqxx::connection_base& connection) {
+      pqxx::nontransaction{connection}.exec("set " + timeout + " = " + value);
+    });
   };
   const auto usual = timeout == "lock_timeout" ? on.options().lock_timeout : on.options().statement_timeout;
   if (const auto lifted = set("0"); !lifted)
@@ -60,9 +62,8 @@ std::optional<session_failure> ensure_partitions(session& on) {
 }
 
 std::optional<session_failure> fold_counters(session& on) {
-  return failure_of(on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction{connection}.exec(std::string{fold_counters_sql});
-  }));
+  return failure_of(on.call(
+    [&](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec(std::string{fold_counters_sql}); }));
 }
 
 std::optional<session_failure> drop_expired(session& on) {
@@ -82,8 +83,8 @@ std::optional<session_failure> drop_expired(session& on) {
   };
   for (const auto& [name, pending] : *expired)
     note(without_timeout(on, "lock_timeout", [&] {
-      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short in between it stays
-      // half done, and no other partition can be detached until somebody finishes it.
+      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short
+      // in between it stays half done, and no other partition can be detached until somebody finishes it.
       return run_on(on, "alter table dedupe detach partition ", name, pending ? " finalize" : " concurrently");
     }));
   const auto detached = read_names(on, detached_dedupe_sql);
@@ -107,7 +108,8 @@ std::optional<session_failure> freeze_past_days(session& on) {
   on.set_call_deadline(std::chrono::hours{24});
   std::optional<session_failure> first;
   for (const auto& name : *names) {
-    const auto done = without_timeout(on, "statement_timeout", [&] { return run_on(on, "vacuum (freeze, analyze) ", name, ""); });
+    const auto done =
+      without_timeout(on, "statement_timeout", [&] { return run_on(on, "vacuum (freeze, analyze) ", name, ""); });
     if (!done && !first)
       first = done.error();
   }

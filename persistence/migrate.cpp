@@ -99,8 +99,9 @@ result<migrate_report> migrate(const std::string& url) {
   command_session on{url, "partitions", migrate_lock_patience};
   if (auto failure = on.connect())
     return std::move(*failure);
-  const auto made = on.call(
-    [](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec("select ensure_partitions_ahead()"); });
+  const auto made = on.call([](pqxx::connection_base& connection) {
+    pqxx::nontransaction{connection}.exec("select ensure_partitions_ahead()");
+  });
   if (!made)
     return problem_of(made.error(), "migration-failed", "partitions");
   return report;

@@ -28,8 +28,7 @@ std::int32_t clamp_duration(milliseconds value) {
 }
 
 struct record_parameters {
-  explicit record_parameters(std::span<const outcome_write> writes)
-    : ids{array_type::uuid, writes.size(), 16} {
+  explicit record_parameters(std::span<const outcome_write> writes) : ids{array_type::uuid, writes.size(), 16} {
     for (const auto& each : writes)
       add(each);
   }
@@ -43,13 +42,14 @@ struct record_parameters {
     steps.add(clamp_small(write.step));
     dues.add(write.next_attempt_at);
     uncounts.add(std::int32_t{write.uncount ? 1 : 0});
+    numbers.add(static_cast<std::int32_t>(write.number));
+    claims.add(write.claimed_until);
     if (!write.attempt) {
-      for (auto* each : {&numbers, &starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
+      for (auto* each : {&starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
         each->add_null();
       return;
     }
     const auto& attempt = *write.attempt;
-    numbers.add(static_cast<std::int32_t>(attempt.number));
     starts.add(attempt.started_at);
     durations.add(clamp_duration(attempt.duration));
     outcomes.add(small(attempt.outcome));
@@ -65,11 +65,12 @@ struct record_parameters {
   binary_array froms{array_type::int2}, fences{array_type::int8}, tos{array_type::int2}, reasons{array_type::int2},
     steps{array_type::int2}, dues{array_type::timestamptz}, uncounts{array_type::int4}, numbers{array_type::int4},
     starts{array_type::timestamptz}, durations{array_type::int4}, outcomes{array_type::int2},
-    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea};
+    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea},
+    claims{array_type::timestamptz};
 };
 
-session_result<void> read_missed(session& on, std::span<const outcome_write> writes, const std::vector<std::size_t>& missed,
-                                 std::vector<record_result>& results) {
+session_result<void> read_missed(session& on, std::span<const outcome_write> writes,
+                                 const std::vector<std::size_t>& missed, std::vector<record_result>& results) {
   binary_array ids{array_type::uuid, missed.size(), 16};
   for (const auto index : missed)
     ids.add(writes[index].delivery.value);
@@ -78,7 +79,8 @@ session_result<void> read_missed(session& on, std::span<const outcome_write> wri
       const auto index = missed.at(row[0].as<std::size_t>());
       const auto& write = writes[index];
       const record_result::actual found{static_cast<delivery_state>(row[1].as<int>()), row[2].as<std::int64_t>()};
-      if (found.state == write.to && found.under == write.under)
+      const auto number = write.number - (write.uncount ? 1 : 0);
+      if (found.state == write.to && found.under == write.under && row[3].as<std::uint32_t>() == number)
         results[index].recorded = true; // by an earlier run whose answer was lost
       else
         results[index].found = found;
@@ -100,7 +102,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
-           parameter(p.excerpts)))
+           parameter(p.excerpts), parameter(p.claims)))
       out.push_back(row[0].as<std::size_t>());
     return out;
   });
@@ -109,7 +111,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
   std::vector<record_result> results;
   results.reserve(writes.size());
   for (const auto& each : writes)
-    results.push_back({each.delivery, true, std::nullopt});
+    results.push_back({each.delivery, each.ticket, true, std::nullopt});
   for (const auto index : *missed)
     results.at(index).recorded = false;
   if (!missed->empty())
@@ -120,11 +122,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
 
 outcome_writer::outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts,
                                session_options options, watchdog& dog)
-  : queue_{queue}
-  , rides_{rides}
-  , reports_{reports}
-  , metrics_{counts}
-  , session_{std::move(options), dog, counts} {
+    : queue_{queue}, rides_{rides}, reports_{reports}, metrics_{counts}, session_{std::move(options), dog, counts} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -192,7 +190,8 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   tell(writes, std::move(*results));
 }
 
-void outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back) {
+void outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes,
+                            std::vector<outcome_write>& back) {
   using enum session_failure::kind;
   if (failure.what == rejected && writes.size() > 1) {
     write(writes.first(writes.size() / 2), back);
@@ -203,7 +202,7 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
     spdlog::error("store: one outcome is refused by the database delivery={} sqlstate={} detail={}",
                   to_string(writes.front().delivery), failure.sqlstate, failure.detail);
     // Its row is in flight still; where it rode, the look for open rides must find it.
-    tell(writes, {{writes.front().delivery, false, std::nullopt}}, false);
+    tell(writes, {{writes.front().delivery, writes.front().ticket, false, std::nullopt}}, false);
     return;
   }
   if (failure.what == lost) {
@@ -212,8 +211,8 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
     reports_.report(session_role::record, false, failure.detail);
   } else {
     pause_ = failure.what == busy ? milliseconds{20} : milliseconds{500};
-    spdlog::warn("store: outcome batch failed, tried again rows={} sqlstate={} detail={}", writes.size(), failure.sqlstate,
-                 failure.detail);
+    spdlog::warn("store: outcome batch failed, tried again rows={} sqlstate={} detail={}", writes.size(),
+                 failure.sqlstate, failure.detail);
   }
   back.insert(back.end(), std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.end()));
 }

@@ -154,13 +154,14 @@ bool knows_lz4(const postgres_directory& directory) {
   const int data = open(directory.data().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (data < 0)
     return false;
-  const auto status = run_child({directory.binaries / "postgres",
-                                 {"-C", "wal_compression", "-D", directory.user ? "/proc/self/fd/3" : directory.data().string(), "-c",
-                                  "config_file=/dev/null", "-c", "wal_compression=lz4"},
-                                 {data},
-                                 -1,
-                                 directory.user},
-                                milliseconds{10'000});
+  const auto status =
+    run_child({directory.binaries / "postgres",
+               {"-C", "wal_compression", "-D", directory.user ? "/proc/self/fd/3" : directory.data().string(), "-c",
+                "config_file=/dev/null", "-c", "wal_compression=lz4"},
+               {data},
+               -1,
+               directory.user},
+              milliseconds{10'000});
   close(data);
   return status && *status == 0;
 }
@@ -304,7 +305,8 @@ result<postgres_directory> prepare_postgres_directory(const fs::path& root, cons
   if (auto known = check_version(out); !known)
     return known.error();
   if (auto written =
-        replace_file(out.data() / "postgresql.conf", postgres_configuration(usable_memory(), durable, knows_lz4(out) ? "lz4" : "on"), out.user);
+        replace_file(out.data() / "postgresql.conf",
+                     postgres_configuration(usable_memory(), durable, knows_lz4(out) ? "lz4" : "on"), out.user);
       !written)
     return written.error();
   if (auto written = replace_file(out.data() / "pg_hba.conf", postgres_access_rules(), out.user); !written)

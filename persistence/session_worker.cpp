@@ -15,11 +15,9 @@ constexpr milliseconds retry_kept_after_max{5'000};
 constexpr milliseconds cut_after{500};
 } // namespace
 
-session_worker::session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports, session_role role)
-  : session_{std::move(options), dog, counts}
-  , reports_{reports}
-  , role_{role} {
-}
+session_worker::session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports,
+                               session_role role)
+    : session_{std::move(options), dog, counts}, reports_{reports}, role_{role} {}
 
 session_worker::~session_worker() {
   stop(milliseconds{0});
@@ -162,7 +160,8 @@ void session_worker::run_regular(mono_time now) {
       worked();
       continue;
     }
-    spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate, failure->detail);
+    spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate,
+                 failure->detail);
     if (failure->what == session_failure::kind::lost)
       lost(*failure);
   }
@@ -204,11 +203,13 @@ void session_worker::run_job(job what) {
   if (is_lost)
     lost(*failure);
   else
-    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate, failure->detail);
+    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate,
+                 failure->detail);
   if (what.keep && failure->what != session_failure::kind::rejected)
     return try_again(std::move(what));
   if (what.keep)
-    spdlog::error("store: work dropped, the database refuses it role={} sqlstate={}", session_.options().role, failure->sqlstate);
+    spdlog::error("store: work dropped, the database refuses it role={} sqlstate={}", session_.options().role,
+                  failure->sqlstate);
   if (what.abandon)
     what.abandon();
 }

@@ -17,19 +17,21 @@
 
 namespace postrider {
 
-/// Something to do on a session. Nothing returned: done, whatever came of it has been told. A failure: the database did not do it.
+/// Something to do on a session. Nothing returned: done, whatever came of it has been told. A failure: the database did
+/// not do it.
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
-/// One thread with one connection: does what is posted, in order, and what is due regularly. What is kept has a queue of its own: while
-/// its head waits for another try, the rest goes on.
+/// One thread with one connection: does what is posted, in order, and what is due regularly. What is kept has a queue
+/// of its own: while its head waits for another try, the rest goes on.
 class session_worker {
 public:
   struct job {
     session_work work;
     /// Called instead of a result when the work failed, or could not be tried.
     std::function<void()> abandon{};
-    /// Tried again until it is done, over an outage as well, in the order of posting; dropped, with `abandon` and a line in the log,
-    /// where there are more than `jobs_max`, by `stop`, and where the database refuses these very values.
+    /// Tried again until it is done, over an outage as well, in the order of posting; dropped, with `abandon` and a
+    /// line in the log, where there are more than `jobs_max`, by `stop`, and where the database refuses these very
+    /// values.
     bool keep = false;
   };
   static constexpr std::size_t jobs_max = 16'384;
@@ -40,17 +42,19 @@ public:
   session_worker(const session_worker&) = delete;
   session_worker& operator=(const session_worker&) = delete;
 
-  /// Before `start`. The first run comes at once. A failure is logged (`what` names the work) and the next interval tries again.
+  /// Before `start`. The first run comes at once. A failure is logged (`what` names the work) and the next interval
+  /// tries again.
   void every(milliseconds interval, std::string what, session_work work);
   void start();
   /// False: the queue is full or the worker stops; `abandon` has been called.
   bool post(job what);
   /// That regular work is due now.
   void hurry(std::string_view what);
-  /// No more is taken, and nothing regular begins; what waits gets `grace` to be done, and the call that runs then is cut half a second
-  /// later. Returns at once.
+  /// No more is taken, and nothing regular begins; what waits gets `grace` to be done, and the call that runs then is
+  /// cut half a second later. Returns at once.
   void begin_stop(milliseconds grace);
-  /// The same, and waits for the end: that half a second after `grace` at most, or the connect timeout where it is just connecting.
+  /// The same, and waits for the end: that half a second after `grace` at most, or the connect timeout where it is just
+  /// connecting.
   void stop(milliseconds grace);
 
 private:
@@ -85,8 +89,8 @@ private:
   std::condition_variable changed_;
   std::deque<job> jobs_;
   std::deque<job> kept_;
-  mono_time kept_at_{};               ///< not tried before
-  milliseconds kept_delay_{0};        ///< of the last failure
+  mono_time kept_at_{};        ///< not tried before
+  milliseconds kept_delay_{0}; ///< of the last failure
   std::optional<mono_time> stop_at_{};
   std::thread thread_;
 };

@@ -57,21 +57,14 @@ bool holds(std::uint64_t bits, const shard_lease& lease) {
 
 } // namespace
 
-sweeper::sweeper(store_events& events, metrics& counts, std::shared_ptr<const db_clock> clock, shard_table& shards, open_rides& rides)
-  : events_{events}
-  , metrics_{counts}
-  , clock_{std::move(clock)}
-  , shards_{shards}
-  , rides_{rides} {
-}
+sweeper::sweeper(store_events& events, metrics& counts, std::shared_ptr<const db_clock> clock, shard_table& shards,
+                 open_rides& rides)
+    : events_{events}, metrics_{counts}, clock_{std::move(clock)}, shards_{shards}, rides_{rides} {}
 
 std::vector<prepared_sql> sweeper::statements() {
-  return {{"interrupt_rides", interrupt_rides_sql},
-          {"interrupt_claimed", interrupt_claimed_sql},
-          {"expose_rides", expose_rides_sql},
-          {"due_endpoints", due_endpoints_sql},
-          {"deleted_endpoints", deleted_endpoints_sql},
-          {"close_tenant_deleted", close_tenant_deleted_sql}};
+  return {{"interrupt_rides", interrupt_rides_sql},     {"interrupt_claimed", interrupt_claimed_sql},
+          {"expose_rides", expose_rides_sql},           {"due_endpoints", due_endpoints_sql},
+          {"deleted_endpoints", deleted_endpoints_sql}, {"close_tenant_deleted", close_tenant_deleted_sql}};
 }
 
 std::optional<session_failure> sweeper::sweep(session& on) {
@@ -102,7 +95,8 @@ std::optional<session_failure> sweeper::sweep(session& on) {
   return std::nullopt;
 }
 
-session_result<sweeper::swept_rows> sweeper::interrupt_rides(session& on, const std::vector<shard_table::sweep>& sweeps) {
+session_result<sweeper::swept_rows> sweeper::interrupt_rides(session& on,
+                                                             const std::vector<shard_table::sweep>& sweeps) {
   const auto leases = leases_of(sweeps);
   auto from = sweeps.front().from;
   for (const auto& each : sweeps)
@@ -110,8 +104,8 @@ session_result<sweeper::swept_rows> sweeper::interrupt_rides(session& on, const 
   swept_rows done;
   for (;;) {
     const auto victims = on.call([&](pqxx::connection_base& connection) -> std::optional<uuid> {
-      const auto row = pqxx::nontransaction{connection}.exec_prepared1("interrupt_rides", parameter(leases.shards),
-                                                                       parameter(leases.fences), to_string(from), sweep_batch);
+      const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+        "interrupt_rides", parameter(leases.shards), parameter(leases.fences), to_string(from), sweep_batch);
       done.closed += row[1].as<std::size_t>();
       done.held &= read_shards(row[3]);
       return row[0].as<int>() < sweep_batch ? std::nullopt : std::optional{read_uuid(row[2])};
@@ -124,7 +118,8 @@ session_result<sweeper::swept_rows> sweeper::interrupt_rides(session& on, const 
   }
 }
 
-session_result<sweeper::swept_rows> sweeper::interrupt_claimed(session& on, const std::vector<shard_table::sweep>& sweeps) {
+session_result<sweeper::swept_rows> sweeper::interrupt_claimed(session& on,
+                                                               const std::vector<shard_table::sweep>& sweeps) {
   const auto leases = leases_of(sweeps);
   swept_rows done;
   for (;;) {
@@ -143,12 +138,13 @@ session_result<sweeper::swept_rows> sweeper::interrupt_claimed(session& on, cons
   }
 }
 
-session_result<std::size_t> sweeper::report_due(session& on, const std::vector<shard_lease>& held, std::optional<wall_time> until) {
+session_result<std::size_t> sweeper::report_due(session& on, const std::vector<shard_lease>& held,
+                                                std::optional<wall_time> until) {
   const auto leases = leases_of(held);
   auto hints = on.call([&](pqxx::connection_base& connection) {
     std::vector<due_hint> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared("due_endpoints", parameter(leases.shards),
-                                                                          until ? parameter(*until) : std::string{"infinity"}))
+    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
+           "due_endpoints", parameter(leases.shards), until ? parameter(*until) : std::string{"infinity"}))
       out.push_back({row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), read_time_up(row[2])});
     return out;
   });
@@ -178,9 +174,9 @@ std::optional<session_failure> sweeper::expose_open_rides(session& on) {
   const auto leases = leases_of(held);
   std::uint64_t looked_at = 0;
   const auto exposed = on.call([&](pqxx::connection_base& connection) {
-    const auto row =
-      pqxx::nontransaction{connection}.exec_prepared1("expose_rides", parameter(leases.shards), parameter(leases.fences),
-                                                      to_string(least_uuid_v7(oldest)), to_string(least_uuid_v7(before)));
+    const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+      "expose_rides", parameter(leases.shards), parameter(leases.fences), to_string(least_uuid_v7(oldest)),
+      to_string(least_uuid_v7(before)));
     looked_at = read_shards(row[1]);
     return row[0].as<std::size_t>();
   });
@@ -201,7 +197,8 @@ std::optional<session_failure> sweeper::close_deleted_tenants(session& on) {
   const auto leases = leases_of(held);
   const auto endpoints = on.call([&](pqxx::connection_base& connection) {
     std::vector<std::pair<shard_no, endpoint_no>> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared("deleted_endpoints", parameter(leases.shards)))
+    for (const auto& row :
+         pqxx::nontransaction{connection}.exec_prepared("deleted_endpoints", parameter(leases.shards)))
       out.emplace_back(static_cast<shard_no>(row[0].as<int>()), row[1].as<std::int64_t>());
     return out;
   });
@@ -209,7 +206,8 @@ std::optional<session_failure> sweeper::close_deleted_tenants(session& on) {
     return endpoints.error();
   const auto until = std::chrono::steady_clock::now() + close_time_max;
   for (const auto& [shard, endpoint] : *endpoints) {
-    const auto lease = std::find_if(held.begin(), held.end(), [&](const shard_lease& each) { return each.shard == shard; });
+    const auto lease =
+      std::find_if(held.begin(), held.end(), [&](const shard_lease& each) { return each.shard == shard; });
     lease_arrays mine;
     mine.add(*lease);
     for (int closed = close_batch; closed == close_batch;) {
@@ -217,7 +215,8 @@ std::optional<session_failure> sweeper::close_deleted_tenants(session& on) {
         return std::nullopt; // the rest next time
       const auto page = on.call([&](pqxx::connection_base& connection) {
         return pqxx::nontransaction{connection}
-          .exec_prepared1("close_tenant_deleted", parameter(mine.shards), parameter(mine.fences), endpoint, close_batch)[0]
+          .exec_prepared1("close_tenant_deleted", parameter(mine.shards), parameter(mine.fences), endpoint,
+                          close_batch)[0]
           .as<int>();
       });
       if (!page)
@@ -239,8 +238,8 @@ std::optional<session_failure> configuration_poll::poll(session& on) {
   auto latest = latest_.value_or(wall_time{});
   wall_time database_now{};
   const auto read = on.call([&](pqxx::connection_base& connection) {
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared("changed_tenants", from ? from->c_str() : nullptr,
-                                                                          change_overlap.count())) {
+    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
+           "changed_tenants", from ? from->c_str() : nullptr, change_overlap.count())) {
       const auto tenant = row[0].as<std::int64_t>();
       if (tenant == 0) {
         database_now = read_time(row[2]);
@@ -257,7 +256,8 @@ std::optional<session_failure> configuration_poll::poll(session& on) {
   if (!read)
     return read.error();
   recent_ = std::move(seen);
-  // A clock that was set back, or a database that took over with a slower one: changes from now on are not to be missed.
+  // A clock that was set back, or a database that took over with a slower one: changes from now on are not to be
+  // missed.
   latest_ = latest_ ? std::min(latest, database_now) : database_now;
   if (!changed.empty())
     events_.configuration_changed(std::move(changed));

@@ -27,8 +27,7 @@ void watchdog::limit::end_at(mono_time end) {
   owner_.changed_.notify_one();
 }
 
-watchdog::guard::guard(const limit& under, int descriptor, mono_time deadline)
-  : owner_{under.owner_} {
+watchdog::guard::guard(const limit& under, int descriptor, mono_time deadline) : owner_{under.owner_} {
   const std::lock_guard lock{owner_.mutex_};
   deadline = std::min(deadline, under.end_);
   auto& entries = owner_.entries_;

@@ -10,8 +10,9 @@
 
 namespace postrider {
 
-/// libpq blocks: a server that accepts and never answers would hold a thread for ever. The watchdog shuts the socket of a call that is
-/// past its deadline, so that the call fails like any lost connection. One thread for all sessions; arming costs a lock.
+/// libpq blocks: a server that accepts and never answers would hold a thread for ever. The watchdog shuts the socket of
+/// a call that is past its deadline, so that the call fails like any lost connection. One thread for all sessions;
+/// arming costs a lock.
 class watchdog {
 public:
   watchdog();
@@ -22,8 +23,7 @@ public:
   /// No call under it goes past `end`: how whoever stops cuts short what another thread waits for. Of one session.
   class limit {
   public:
-    explicit limit(watchdog& owner)
-      : owner_{owner} {}
+    explicit limit(watchdog& owner) : owner_{owner} {}
     limit(const limit&) = delete;
     limit& operator=(const limit&) = delete;
     /// From any thread; it counts for the call that runs as well. Only ever brought forward.

@@ -95,7 +95,8 @@ BOOST_AUTO_TEST_CASE(an_item_in_doubt_is_not_called_stale_while_its_old_backend_
   BOOST_TEST((outcome_of(hasty) == accept_outcome::unavailable));
   BOOST_TEST(counts.store_in_doubt.value() >= 2U);
   const auto batches = counts.accept_batches.value();
-  BOOST_REQUIRE(eventually([&] { return counts.accept_batches.value() > batches + 1 || events.answered(id) != nullptr; }));
+  BOOST_REQUIRE(
+    eventually([&] { return counts.accept_batches.value() > batches + 1 || events.answered(id) != nullptr; }));
   BOOST_TEST(events.answered(id) == nullptr); // it was looked at under the new version, and not decided
   BOOST_REQUIRE(waits_for_a_lock());
   other.transaction.abort(); // now the old backend goes on and commits

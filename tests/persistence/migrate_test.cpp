@@ -146,7 +146,8 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_reported_as_such) {
 
 BOOST_AUTO_TEST_CASE(a_database_that_is_no_primary_just_now_counts_as_away) {
   const auto url = postgres_fixture::instance().fresh_database();
-  tell(url, "do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$");
+  tell(url, "do $$ begin execute format('alter database %I set default_transaction_read_only = on', "
+            "current_database()); end $$");
   const auto report = migrate(url);
   BOOST_REQUIRE(!report);
   BOOST_TEST(report.error().code == "store-unavailable");

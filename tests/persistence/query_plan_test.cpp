@@ -17,8 +17,7 @@ using namespace postrider::tests;
 namespace {
 
 struct plan_world {
-  explicit plan_world(std::vector<prepared_sql> statements)
-    : on{with(std::move(statements)), dog, counts} {
+  explicit plan_world(std::vector<prepared_sql> statements) : on{with(std::move(statements)), dog, counts} {
     const auto failure = on.connect();
     BOOST_REQUIRE_MESSAGE(!failure, (failure ? failure->detail : ""));
   }
@@ -31,8 +30,8 @@ struct plan_world {
     return out;
   }
 
-  /// The plan of a statement that the session prepared, on tables without a row, for arguments of today. (For nulls no partition would
-  /// be left in it.)
+  /// The plan of a statement that the session prepared, on tables without a row, for arguments of today. (For nulls no
+  /// partition would be left in it.)
   std::string plan_of(const std::string& name) {
     auto out = on.call([&](pqxx::connection_base& connection) {
       pqxx::nontransaction transaction{connection};
@@ -41,7 +40,8 @@ struct plan_world {
              "select unnest(parameter_types)::text from pg_prepared_statements where name = $1", name))
         arguments += (arguments.empty() ? "" : ", ") + argument_of(row[0].as<std::string>());
       std::string text;
-      for (const auto& row : transaction.exec("explain (costs off) execute " + name + (arguments.empty() ? "" : "(" + arguments + ")")))
+      for (const auto& row :
+           transaction.exec("explain (costs off) execute " + name + (arguments.empty() ? "" : "(" + arguments + ")")))
         text += std::string{row[0].c_str()} + "\n";
       return text;
     });
@@ -66,7 +66,8 @@ struct plan_world {
 };
 
 const std::regex scans_a_whole_partition{"Seq Scan on (event|delivery|dedupe|attempt|tenant|tenant_counter|source)"};
-const std::regex scans_a_big_table{"(Index|Index Only|Bitmap Heap) Scan using \\S+ on (event|delivery|dedupe|attempt)_[0-9]{8}"};
+const std::regex scans_a_big_table{
+  "(Index|Index Only|Bitmap Heap) Scan using \\S+ on (event|delivery|dedupe|attempt)_[0-9]{8}"};
 const std::regex joins_by_brute_force{"Join Filter:|Hash Join|Merge Join|Materialize"};
 
 /// Each scan of an index of a big table that reads all of it: its node has no index condition.
@@ -95,15 +96,16 @@ std::string scans_without_condition(const std::string& plan) {
 BOOST_AUTO_TEST_SUITE(query_plans_on_an_empty_database)
 
 BOOST_AUTO_TEST_CASE(no_statement_of_the_engine_scans_a_table_or_joins_without_an_index) {
-  for (const auto& statements : {accept_statements(), record_statements(), claimer::statements(), sweeper::statements()}) {
+  for (const auto& statements :
+       {accept_statements(), record_statements(), claimer::statements(), sweeper::statements()}) {
     plan_world world{statements};
     for (const auto& each : statements) {
       const auto plan = world.plan_of(each.name);
       BOOST_TEST(!std::regex_search(plan, scans_a_whole_partition), each.name << "\n" << plan);
       BOOST_TEST(scans_without_condition(plan) == "", each.name << "\n" << plan);
       // The leases joined with those that this node holds are 64 rows at most.
-      const std::set<std::string> joins_leases{"interrupt_rides", "interrupt_claimed", "interrupt_endpoint", "close_deleted",
-                                               "expose_rides", "close_tenant_deleted"};
+      const std::set<std::string> joins_leases{"interrupt_rides", "interrupt_claimed", "interrupt_endpoint",
+                                               "close_deleted",   "expose_rides",      "close_tenant_deleted"};
       if (!joins_leases.contains(each.name))
         BOOST_TEST(!std::regex_search(plan, joins_by_brute_force), each.name << "\n" << plan);
     }
@@ -111,7 +113,9 @@ BOOST_AUTO_TEST_CASE(no_statement_of_the_engine_scans_a_table_or_joins_without_a
 }
 
 BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
-  const auto finds = [](const std::string& plan, const std::string& text) { return plan.find(text) != std::string::npos; };
+  const auto finds = [](const std::string& plan, const std::string& text) {
+    return plan.find(text) != std::string::npos;
+  };
   {
     plan_world world{accept_statements()};
     const auto plan = world.plan_of("accept");
@@ -126,8 +130,11 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
   {
     plan_world world{claimer::statements()};
     const auto plan = world.plan_of("claim");
-    BOOST_TEST(std::regex_search(plan, std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
-               plan);
+    BOOST_TEST(
+      std::regex_search(
+        plan,
+        std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
+      plan);
     BOOST_TEST(finds(plan, "Index Cond: (id = sized_1.id)"), plan);
     BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = chosen.tenant_no) AND (id = chosen.event_id))"), plan);
   }
@@ -161,7 +168,8 @@ BOOST_AUTO_TEST_CASE(the_usual_life_of_a_delivery_makes_hot_updates_alone) {
       write.delivery = each.id;
       write.under = under;
       write.owner = owner;
-      write.attempt = {1, world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+      write.number = 1;
+      write.attempt = {world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
       writes.push_back(std::move(write));
     }
   world.subject().record(std::move(writes));
@@ -169,7 +177,8 @@ BOOST_AUTO_TEST_CASE(the_usual_life_of_a_delivery_makes_hot_updates_alone) {
   BOOST_TEST(world.counters(tenant.no)[3] == static_cast<std::int64_t>(2 * count));
   world.real().stop(milliseconds{5'000}); // ends the sessions, which then report their statistics
   const auto reported = [&] {
-    return world.sql("select sum(n_tup_upd), sum(n_tup_hot_upd) from pg_stat_user_tables where relname like 'delivery_2%'")[0];
+    return world.sql(
+      "select sum(n_tup_upd), sum(n_tup_hot_upd) from pg_stat_user_tables where relname like 'delivery_2%'")[0];
   };
   BOOST_REQUIRE(world.eventually([&] { return reported()[0].as<std::size_t>() == 2 * count; }));
   BOOST_TEST(reported()[1].as<std::size_t>() == 2 * count);

@@ -72,8 +72,7 @@ BOOST_AUTO_TEST_CASE(two_stores_that_race_for_the_same_events_make_each_of_them_
   std::size_t accepted = 0;
   for (std::size_t to = 0; to < 2; ++to) {
     BOOST_REQUIRE(sent[to].size() == static_cast<std::size_t>(count));
-    BOOST_REQUIRE(
-      tests::eventually([&] { return stores[to]->events().answered_count() == sent[to].size(); }, 60s));
+    BOOST_REQUIRE(tests::eventually([&] { return stores[to]->events().answered_count() == sent[to].size(); }, 60s));
   }
   for (std::size_t to = 0; to < 2; ++to) {
     for (std::size_t i = 0; i < sent[to].size(); ++i) {
