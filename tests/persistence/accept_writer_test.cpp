@@ -206,7 +206,8 @@ BOOST_AUTO_TEST_CASE(a_ride_whose_outcome_the_database_refuses_is_still_looked_f
   outcome_write write;
   write.delivery = {make_uuid_v7(world.now(), {1, 2, 3})};
   write.owner = owner;
-  write.attempt = {1, wall_time{-24h * 365 * 7'000}, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+  write.number = 1;
+  write.attempt = {wall_time{-24h * 365 * 7'000}, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
   const std::vector riding{write.delivery};
   rides.add(riding);
   queue.push({write});

@@ -47,7 +47,8 @@ BOOST_AUTO_TEST_CASE(a_database_that_refuses_writes_does_not_hold_the_end) {
   write.delivery = ride;
   write.under = under;
   write.owner = std::make_shared<recorded_results>();
-  write.attempt = {1, world.now(), 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+  write.number = 1;
+  write.attempt = {world.now(), 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
   world.subject().record({write});
   auto refused = make_accept_item(world.now(), tenant, "refused");
   refused->deadline = std::chrono::steady_clock::now() + 10min;
