@@ -4,6 +4,21 @@ using namespace postrider;
 using namespace postrider::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+void crash_the_supervisor_too_often(supervised& world) {
+  world.hangs = false;
+  world.post({.id = "a"});
+  for (int i = 0; i < 6; ++i) {
+    world.door.throw_at("load_tenant");
+    world.bridge.configuration_changed({1});
+    world.settle();
+    world.advance(5s);
+  }
+}
+
+} // namespace
+
 BOOST_AUTO_TEST_SUITE(quarantines)
 
 BOOST_AUTO_TEST_CASE(one_that_keeps_crashing_is_quarantined_shown_as_such_and_freed_by_a_new_configuration) {
@@ -33,14 +48,7 @@ BOOST_AUTO_TEST_CASE(one_that_keeps_crashing_is_quarantined_shown_as_such_and_fr
 
 BOOST_AUTO_TEST_CASE(a_supervisor_that_keeps_crashing_is_quarantined_and_freed_by_a_new_configuration) {
   supervised world;
-  world.hangs = false;
-  world.post({.id = "a"});
-  for (int i = 0; i < 6; ++i) {
-    world.door.throw_at("load_tenant");
-    world.bridge.configuration_changed({1});
-    world.settle();
-    world.advance(5s);
-  }
+  crash_the_supervisor_too_often(world);
   BOOST_TEST(world.actor("/tenants/acme")->state == "quarantined");
   BOOST_TEST((world.post({.id = "b"}) == ingest_result::unavailable));
   world.door.throw_at("load_tenant", 0);
@@ -70,14 +78,7 @@ BOOST_AUTO_TEST_CASE(a_quarantine_ends_by_itself_and_nothing_of_the_endpoint_is_
 
 BOOST_AUTO_TEST_CASE(a_quarantined_supervisor_is_tried_again_by_itself) {
   supervised world;
-  world.hangs = false;
-  world.post({.id = "a"});
-  for (int i = 0; i < 6; ++i) {
-    world.door.throw_at("load_tenant");
-    world.bridge.configuration_changed({1});
-    world.settle();
-    world.advance(5s);
-  }
+  crash_the_supervisor_too_often(world);
   BOOST_REQUIRE(world.actor("/tenants/acme")->state == "quarantined");
   world.advance(5min);
   BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));

@@ -210,13 +210,11 @@ describe('a node with its private PostgreSQL', () => {
   });
 
   test('a second process of the same node name is refused within 10 seconds and says so', async () => {
-    const started = performance.now();
     const flags = ['serve', '--database-url', workspace.database_url, '--public', '127.0.0.1:0', '--operator', '127.0.0.1:0', '--node', 'n1', '--dev'];
-    const { status, stdout, stderr } = await run(flags, { deadline_ms: 30_000 });
+    const { status, stdout, stderr } = await run(flags, { deadline_ms: 10_000 });
     assert.equal(status, 1, stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /n1/);
-    assert.ok(performance.now() - started < 10_000);
     assert.equal((await readiness(daemon)).status, 200);
   });
 
