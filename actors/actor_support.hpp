@@ -41,7 +41,8 @@ private:
   std::deque<actor_status::transition> transitions_;
 };
 
-/// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between threads.
+/// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between
+/// threads.
 class countdown {
 public:
   explicit countdown(std::function<void()> last) : last_{std::move(last)} {}
@@ -57,7 +58,8 @@ private:
   std::function<void()> last_;
 };
 
-/// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows. Logged here, once.
+/// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows.
+/// Logged here, once.
 inline void log_and_end_on_exception(caf::scheduled_actor* self, std::string path) {
   self->set_exception_handler([path = std::move(path)](std::exception_ptr& failure) -> caf::error {
     try {

@@ -115,12 +115,16 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
   return {
     [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },
     [=](atom::due, std::int64_t at_us) { on_due(self, from_unix_us(at_us)); },
-    [=](atom::claimed, const handed<claim_result>& answer, std::int64_t under) { on_claimed(self, answer.take(), under); },
+    [=](atom::claimed, const handed<claim_result>& answer, std::int64_t under) {
+      on_claimed(self, answer.take(), under);
+    },
     [=](atom::finished, const handed<std::vector<attempt_result>>& results) { on_finished(self, results.take()); },
     [=](atom::recorded, const handed<std::vector<record_result>>& results) { on_recorded(self, results.take()); },
     [=](atom::loaded, const handed<result<std::optional<endpoint_runtime>>>& stored) { restored(self, stored.look()); },
     [=](atom::plan, const routing_plan_ptr& plan) { reconfigure(self, plan); },
-    [=](atom::leases, std::int64_t epoch, std::int64_t under) { on_lease(self, {epoch, under}); },
+    [=](atom::leases, std::int64_t epoch, std::int64_t under) {
+      on_lease(self, {epoch, under});
+    },
     [=](atom::tick, std::uint64_t number) { tick(self, number); },
     [=](atom::drain) { return on_drain(self); },
     [=](atom::status) { return hand(describe(self)); },

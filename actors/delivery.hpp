@@ -17,8 +17,9 @@
 
 namespace postrider {
 
-/// DELIVERY's address for SENDER and STORE: their threads call, messages arrive. Made by the supervisor (whose record of it outlives the
-/// actor, so that no address is used twice while its attempts may still run), bound by the actor when it starts.
+/// DELIVERY's address for SENDER and STORE: their threads call, messages arrive. Made by the supervisor (whose record
+/// of it outlives the actor, so that no address is used twice while its attempts may still run), bound by the actor
+/// when it starts.
 class delivery_mailbox final : public delivery_port {
 public:
   void bind(delivery_actor owner) { owner_ = std::move(owner); }
@@ -35,7 +36,7 @@ struct delivery_arguments {
   tenant_supervisor_actor supervisor;
   std::shared_ptr<delivery_mailbox> mailbox;
   routing_plan_ptr plan;
-  std::size_t plan_index = 0;          ///< of its endpoint
+  std::size_t plan_index = 0; ///< of its endpoint
   shard_ownership ownership;
   std::uint32_t restarts = 0;
   std::string path;
@@ -69,7 +70,9 @@ struct delivery_state_data {
   wall_time breaker_since{};
 };
 
-/// DELIVERY. Restores the breaker, then lends credits, sends, claims, records, until nothing is left to do for `delivery_idle`.
-delivery_actor::behavior_type delivery(delivery_actor::stateful_pointer<delivery_state_data> self, delivery_arguments given);
+/// DELIVERY. Restores the breaker, then lends credits, sends, claims, records, until nothing is left to do for
+/// `delivery_idle`.
+delivery_actor::behavior_type delivery(delivery_actor::stateful_pointer<delivery_state_data> self,
+                                       delivery_arguments given);
 
 } // namespace postrider

@@ -32,22 +32,22 @@ void count_outcome(delivery_state_data& state, const dispatch_effects::write& wr
     return;
   }
   switch (write.outcome) {
-    case attempt_outcome::succeeded:
-      ++state.succeeded;
-      counts.attempts_succeeded.add();
-      counts.deliveries_succeeded.add();
-      counts.delivery_latency.observe(
-        static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now.wall - time_of(write.event.value)).count()) * 1'000));
-      break;
-    case attempt_outcome::failed:
-      ++state.failed;
-      counts.attempts_failed.add();
-      (write.to == delivery_state::dead ? counts.deliveries_dead : counts.deliveries_retried).add();
-      break;
-    case attempt_outcome::interrupted:
-      ++state.interrupted;
-      counts.attempts_interrupted.add();
-      break;
+  case attempt_outcome::succeeded:
+    ++state.succeeded;
+    counts.attempts_succeeded.add();
+    counts.deliveries_succeeded.add();
+    counts.delivery_latency.observe(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now.wall - time_of(write.event.value)).count()) * 1'000));
+    break;
+  case attempt_outcome::failed:
+    ++state.failed;
+    counts.attempts_failed.add();
+    (write.to == delivery_state::dead ? counts.deliveries_dead : counts.deliveries_retried).add();
+    break;
+  case attempt_outcome::interrupted:
+    ++state.interrupted;
+    counts.attempts_interrupted.add();
+    break;
   }
 }
 
@@ -123,14 +123,14 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.shard = state.given.plan->config->shard;
   request.under = state.dispatch->under();
   request.now = now.wall;
-  // Past it the row is nobody's: the time for its turn in the window, the request itself, and the writing of its outcome.
+  // Past it the row is nobody's: the time for its turn in the window, the request itself, and the writing of its
+  // outcome.
   request.attempt_deadline = now.wall + 4 * state.endpoint->timeout + milliseconds{30'000};
   request.limit = state.effects.wanted_claim->limit;
   request.even_if_not_due = state.effects.wanted_claim->even_if_not_due;
-  state.given.context->database.claim(
-    request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
-      caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
-    });
+  state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
+    caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
+  });
 }
 
 void keep_breaker(delivery_self self, const dispatch_now& now) {
@@ -166,8 +166,8 @@ void lend(delivery_self self) {
     state.credits->close();
 }
 
-// A DELIVERY at rest costs memory for nothing: its rows are in the database, the due poll and new events wake it again. The supervisor
-// agrees only if it has sent nothing that was not seen here.
+// A DELIVERY at rest costs memory for nothing: its rows are in the database, the due poll and new events wake it again.
+// The supervisor agrees only if it has sent nothing that was not seen here.
 void leave_when_idle(delivery_self self, const dispatch_now& now) {
   auto& state = self->state;
   const auto idle_for = state.given.context->limits.delivery_idle;
@@ -266,7 +266,8 @@ void on_due(delivery_self self, wall_time at) {
   auto& state = self->state;
   ++state.seen;
   const auto now = now_of(self);
-  // STORE polls only for shards that are held. A claim that was told otherwise hit the moment between two renewals, under the same fence.
+  // STORE polls only for shards that are held. A claim that was told otherwise hit the moment between two renewals,
+  // under the same fence.
   if (state.restored && state.dispatch->under() == 0)
     state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->due(at, now, state.effects);

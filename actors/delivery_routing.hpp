@@ -2,8 +2,8 @@
 
 #include "actors/delivery.hpp"
 
-/// How DELIVERY's messages become inputs of core/endpoint_dispatch.hpp, and its effects become work of SENDER and STORE. Used by
-/// delivery.cpp alone.
+/// How DELIVERY's messages become inputs of core/endpoint_dispatch.hpp, and its effects become work of SENDER and
+/// STORE. Used by delivery.cpp alone.
 namespace postrider {
 
 using delivery_self = delivery_actor::stateful_pointer<delivery_state_data>;

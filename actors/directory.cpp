@@ -29,11 +29,12 @@ std::size_t directory::size() const {
   return entries_.size();
 }
 
-chance::chance() : engine_([] {
-  std::random_device device;
-  std::seed_seq seeds{device(), device(), device(), device()};
-  return std::mt19937_64{seeds};
-}()) {}
+chance::chance()
+    : engine_([] {
+      std::random_device device;
+      std::seed_seq seeds{device(), device(), device(), device()};
+      return std::mt19937_64{seeds};
+    }()) {}
 
 uuid chance::next_id(wall_time at) noexcept {
   const std::uint64_t high = engine_();

@@ -13,8 +13,9 @@
 
 namespace postrider {
 
-/// Which VERIFIER takes the webhooks of `{tenant}/{source}`: the way past NODE and supervisor for traffic that is known already.
-/// Supervisors publish and withdraw; io threads look up. A miss is not an answer: NODE then decides, from the database.
+/// Which VERIFIER takes the webhooks of `{tenant}/{source}`: the way past NODE and supervisor for traffic that is known
+/// already. Supervisors publish and withdraw; io threads look up. A miss is not an answer: NODE then decides, from the
+/// database.
 class directory {
 public:
   void publish(const std::string& tenant, const std::string& source, provider_verifier_actor verifier);

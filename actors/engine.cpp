@@ -77,7 +77,8 @@ public:
       return true;
     auto ended = std::make_shared<std::promise<bool>>();
     auto answer = ended->get_future();
-    caf::anon_send(steward_, atom::drain::value, deadline.count(), hand(drain_callback{[ended](bool all) { ended->set_value(all); }}));
+    caf::anon_send(steward_, atom::drain::value, deadline.count(),
+                   hand(drain_callback{[ended](bool all) { ended->set_value(all); }}));
     return answer.wait_for(deadline + drain_answer_margin) == std::future_status::ready && answer.get();
   }
 
@@ -94,7 +95,8 @@ public:
 
   [[nodiscard]] milliseconds since_last_turn() const noexcept {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<milliseconds>(now - std::chrono::nanoseconds{beat_->load(std::memory_order_relaxed)});
+    return std::chrono::duration_cast<milliseconds>(now -
+                                                    std::chrono::nanoseconds{beat_->load(std::memory_order_relaxed)});
   }
 
   store_bridge& bridge() noexcept { return bridge_; }
@@ -116,13 +118,29 @@ private:
 
 actor_engine::actor_engine(actor_engine_options options, metrics& counts, const db_clock& clock)
     : implementation_{std::make_unique<implementation>(std::move(options), counts, clock)} {}
-actor_engine::~actor_engine() { implementation_->stop(); }
-store_events& actor_engine::events() noexcept { return implementation_->bridge(); }
-ingest_gate& actor_engine::gate() noexcept { return *implementation_; }
-inspection& actor_engine::inspect() noexcept { return *implementation_; }
-void actor_engine::start(store& database, sender& requests) { implementation_->start(database, requests); }
-bool actor_engine::drain(std::chrono::milliseconds deadline) { return implementation_->drain(deadline); }
-void actor_engine::stop() { implementation_->stop(); }
-std::chrono::milliseconds actor_engine::since_last_turn() const noexcept { return implementation_->since_last_turn(); }
+actor_engine::~actor_engine() {
+  implementation_->stop();
+}
+store_events& actor_engine::events() noexcept {
+  return implementation_->bridge();
+}
+ingest_gate& actor_engine::gate() noexcept {
+  return *implementation_;
+}
+inspection& actor_engine::inspect() noexcept {
+  return *implementation_;
+}
+void actor_engine::start(store& database, sender& requests) {
+  implementation_->start(database, requests);
+}
+bool actor_engine::drain(std::chrono::milliseconds deadline) {
+  return implementation_->drain(deadline);
+}
+void actor_engine::stop() {
+  implementation_->stop();
+}
+std::chrono::milliseconds actor_engine::since_last_turn() const noexcept {
+  return implementation_->since_last_turn();
+}
 
 } // namespace postrider

@@ -19,8 +19,8 @@ struct actor_engine_options {
   std::size_t scheduler_threads = 2;
 };
 
-/// The actor system behind its ports: the only class of actors/ that the daemon sees. Order of life: constructed with STORE and SENDER
-/// (which outlive it and were given `events()` by reference), `start()`, …, `drain()`, `stop()`.
+/// The actor system behind its ports: the only class of actors/ that the daemon sees. Order of life: constructed with
+/// STORE and SENDER (which outlive it and were given `events()` by reference), `start()`, …, `drain()`, `stop()`.
 class actor_engine {
 public:
   /// `store` and `sender` are used from `start()` on. `clock` gives the database's time.
@@ -37,8 +37,8 @@ public:
 
   void start(store& database, sender& requests);
 
-  /// Starts nothing new, releases what was claimed and not sent, waits for what runs and for its outcomes to be recorded; at most until
-  /// the deadline. True when all had ended. Not from an actor's or an io thread.
+  /// Starts nothing new, releases what was claimed and not sent, waits for what runs and for its outcomes to be
+  /// recorded; at most until the deadline. True when all had ended. Not from an actor's or an io thread.
   bool drain(std::chrono::milliseconds deadline);
   /// Ends all actors and joins CAF's threads. Idempotent. On the thread that called `start()` (see steward_actor).
   void stop();

@@ -17,12 +17,12 @@ namespace postrider {
 /// How long things may take and how much they may hold, inside the actors. Defaults are the product's.
 struct engine_limits {
   restart_policy restarts{};
-  milliseconds delivery_idle{30'000};        ///< a DELIVERY with nothing to do asks to be let go after that
-  milliseconds tenant_idle{300'000};         ///< a tenant without traffic and without DELIVERYs likewise
-  milliseconds refresh_gap{100};             ///< a tenant's version is looked up at most so often for negative answers
-  milliseconds plan_wait_max{4'000};         ///< how long a request waits for a configuration before 503
-  std::size_t waiting_requests_max = 1'024;  ///< requests that wait for a tenant or a plan, per tenant; beyond: 503
-  std::size_t passive_restarts_max = 3;      ///< how often a stale plan is planned again
+  milliseconds delivery_idle{30'000};       ///< a DELIVERY with nothing to do asks to be let go after that
+  milliseconds tenant_idle{300'000};        ///< a tenant without traffic and without DELIVERYs likewise
+  milliseconds refresh_gap{100};            ///< a tenant's version is looked up at most so often for negative answers
+  milliseconds plan_wait_max{4'000};        ///< how long a request waits for a configuration before 503
+  std::size_t waiting_requests_max = 1'024; ///< requests that wait for a tenant or a plan, per tenant; beyond: 503
+  std::size_t passive_restarts_max = 3;     ///< how often a stale plan is planned again
 };
 
 /// What every actor of a node is given. Outlives them all.
@@ -32,7 +32,7 @@ struct engine_context {
   sender& requests;
   metrics& counts;
   directory& verifiers;
-  std::function<wall_time()> wall_now;       ///< the database's clock as seen from here
+  std::function<wall_time()> wall_now; ///< the database's clock as seen from here
   engine_limits limits{};
 };
 

@@ -14,8 +14,9 @@ namespace postrider {
 
 /// The edge between LISTENER (io threads) and VERIFIER (actors). LISTENER knows no actor, the actors know no socket.
 
-/// Which waiting connection an answer belongs to. Opaque to everyone but LISTENER, which ignores an answer whose `sequence` is no
-/// longer the one it waits for (the request's deadline has passed, the connection was reused or closed).
+/// Which waiting connection an answer belongs to. Opaque to everyone but LISTENER, which ignores an answer whose
+/// `sequence` is no longer the one it waits for (the request's deadline has passed, the connection was reused or
+/// closed).
 struct reply_address {
   std::uint32_t io = 0;
   std::uint32_t slot = 0;
@@ -23,20 +24,20 @@ struct reply_address {
 };
 
 enum class ingest_result : std::uint8_t {
-  accepted,     ///< 200, committed
-  duplicate,    ///< 200, `id` is that of the first
-  rejected,     ///< 401, `code` is the reason
-  unknown,      ///< 404
-  overloaded,   ///< 503: a bound of I13 is reached
-  unavailable,  ///< 503: the store did not confirm in time; sending again is safe
+  accepted,    ///< 200, committed
+  duplicate,   ///< 200, `id` is that of the first
+  rejected,    ///< 401, `code` is the reason
+  unknown,     ///< 404
+  overloaded,  ///< 503: a bound of I13 is reached
+  unavailable, ///< 503: the store did not confirm in time; sending again is safe
 };
 
 /// LISTENER renders it (api.md, "Ingest").
 struct ingest_answer {
   reply_address to;
   ingest_result result = ingest_result::unavailable;
-  event_id id{};                 ///< accepted, duplicate
-  std::string_view code{};       ///< rejected: a string literal, the reason
+  event_id id{};           ///< accepted, duplicate
+  std::string_view code{}; ///< rejected: a string literal, the reason
 };
 
 /// Where answers go. Implemented by LISTENER: one post per io thread and call. Never blocks; callable from any thread.
@@ -73,8 +74,9 @@ private:
   std::atomic<std::int64_t> bytes_{0};
 };
 
-/// The duty to answer one request. Moves with the request through the engine; whoever drops it unanswered (a crashed actor's
-/// mailbox, a store that shuts down) thereby answers 503, so that no provider waits for nothing. Not thread-safe by itself: one owner.
+/// The duty to answer one request. Moves with the request through the engine; whoever drops it unanswered (a crashed
+/// actor's mailbox, a store that shuts down) thereby answers 503, so that no provider waits for nothing. Not
+/// thread-safe by itself: one owner.
 class ingest_ticket {
 public:
   ingest_ticket() = default;
@@ -101,12 +103,12 @@ private:
 
 /// One request to `/in/{tenant}/{source}`, whole and within its limits, as it came.
 struct ingest_request {
-  std::string tenant;            ///< path segment, decoded: slug or id
-  std::string source;            ///< path segment, decoded: name or id
+  std::string tenant; ///< path segment, decoded: slug or id
+  std::string source; ///< path segment, decoded: name or id
   std::string method;
-  std::string target;            ///< as sent, with query
-  std::string headers;           ///< `name: value\r\n` each, as received (strict RFC 9112, no obs-fold)
-  std::string content_type;      ///< as sent, or empty
+  std::string target;       ///< as sent, with query
+  std::string headers;      ///< `name: value\r\n` each, as received (strict RFC 9112, no obs-fold)
+  std::string content_type; ///< as sent, or empty
   std::string body;
   std::string remote_address;
   wall_time received_at{};
@@ -114,7 +116,8 @@ struct ingest_request {
 };
 using ingest_request_ptr = std::shared_ptr<ingest_request>;
 
-/// The way in. Implemented by the actors' side (a directory of VERIFIERs); called by LISTENER on its io threads. Never blocks.
+/// The way in. Implemented by the actors' side (a directory of VERIFIERs); called by LISTENER on its io threads. Never
+/// blocks.
 class ingest_gate {
 public:
   virtual ~ingest_gate() = default;

@@ -22,8 +22,8 @@
 ///     NODE ─spawns─► TENANT SUPERVISOR ─spawns─► PROVIDER VERIFIER (one per source)
 ///                                      └─spawns─► DELIVERY (one per endpoint with work)
 ///
-/// Messages that carry more than a word travel as `handed<T>`: the sender gives the value away, the one receiver takes it out. They never
-/// leave the process; what nodes tell each other is defined in actors/cluster/.
+/// Messages that carry more than a word travel as `handed<T>`: the sender gives the value away, the one receiver takes
+/// it out. They never leave the process; what nodes tell each other is defined in actors/cluster/.
 namespace postrider {
 
 /// A value given away by one message. CAF copies message elements at will; the box is shared, the value is taken once.
@@ -44,7 +44,7 @@ handed<std::decay_t<T>> hand(T&& value) {
   return handed<std::decay_t<T>>{std::forward<T>(value)};
 }
 
-namespace atom { // CAF 0.17: at most ten characters
+namespace atom {                                              // CAF 0.17: at most ten characters
 using ingest = caf::atom_constant<caf::atom("ingest")>;       ///< a webhook, whole, not verified
 using plan = caf::atom_constant<caf::atom("plan")>;           ///< the tenant's routing plan of one version
 using refresh = caf::atom_constant<caf::atom("refresh")>;     ///< look whether the database knows a newer configuration
@@ -68,7 +68,8 @@ using tree = caf::atom_constant<caf::atom("tree")>;           ///< describe your
 
 // ------------------------------------------------------------------------------------------------ messages
 
-/// A tenant's configuration with the live credits of its endpoints (parallel to `config->endpoints`). Immutable, shared.
+/// A tenant's configuration with the live credits of its endpoints (parallel to `config->endpoints`). Immutable,
+/// shared.
 struct routing_plan {
   tenant_config_ptr config;
   std::vector<std::shared_ptr<send_credits>> credits;
@@ -98,67 +99,69 @@ using actor_statuses = std::vector<actor_status>;
 
 // ------------------------------------------------------------------------------------------------ actors
 
-/// DELIVERY: one endpoint's attempts; routes the effects of core/endpoint_dispatch.hpp. Child of its tenant's supervisor.
+/// DELIVERY: one endpoint's attempts; routes the effects of core/endpoint_dispatch.hpp. Child of its tenant's
+/// supervisor.
 using delivery_actor = caf::typed_actor<
-  caf::reacts_to<atom::committed, handed<committed_batch>>,                        // rides of this endpoint; pending: something is due
-  caf::reacts_to<atom::due, std::int64_t>,                                         // rows scheduled for (unix us); sent by the due poll
-  caf::reacts_to<atom::claimed, handed<claim_result>, std::int64_t>,               // with the fence it was asked under
-  caf::reacts_to<atom::finished, handed<std::vector<attempt_result>>>,             // from SENDER
-  caf::reacts_to<atom::recorded, handed<std::vector<record_result>>>,              // from STORE
-  caf::reacts_to<atom::loaded, handed<result<std::optional<endpoint_runtime>>>>,   // the stored breaker
-  caf::reacts_to<atom::plan, routing_plan_ptr>,                                    // new configuration
-  caf::reacts_to<atom::leases, std::int64_t, std::int64_t>,                        // epoch and fence of its shard; 0: lost
-  caf::reacts_to<atom::tick, std::uint64_t>,                                       // its timer, with the number it was set under
-  caf::replies_to<atom::drain>::with<bool>,                                        // answers when nothing runs any more
+  caf::reacts_to<atom::committed, handed<committed_batch>>, // rides of this endpoint; pending: something is due
+  caf::reacts_to<atom::due, std::int64_t>,                  // rows scheduled for (unix us); sent by the due poll
+  caf::reacts_to<atom::claimed, handed<claim_result>, std::int64_t>,             // with the fence it was asked under
+  caf::reacts_to<atom::finished, handed<std::vector<attempt_result>>>,           // from SENDER
+  caf::reacts_to<atom::recorded, handed<std::vector<record_result>>>,            // from STORE
+  caf::reacts_to<atom::loaded, handed<result<std::optional<endpoint_runtime>>>>, // the stored breaker
+  caf::reacts_to<atom::plan, routing_plan_ptr>,                                  // new configuration
+  caf::reacts_to<atom::leases, std::int64_t, std::int64_t>, // epoch and fence of its shard; 0: lost
+  caf::reacts_to<atom::tick, std::uint64_t>,                // its timer, with the number it was set under
+  caf::replies_to<atom::drain>::with<bool>,                 // answers when nothing runs any more
   caf::replies_to<atom::status>::with<handed<actor_status>>>;
 
 /// PROVIDER VERIFIER: one source; raw request -> event with a plan, or a reason. Child of its tenant's supervisor.
-using provider_verifier_actor = caf::typed_actor<
-  caf::reacts_to<atom::ingest, ingest_request_ptr>,                                // from LISTENER, or from the supervisor at first
-  caf::reacts_to<atom::plan, routing_plan_ptr>,                                    // new configuration (also the answer to `refresh`)
-  caf::reacts_to<atom::stale, handed<std::vector<accept_item_ptr>>>,               // refused plans: wait for the next one
-  caf::reacts_to<atom::tick, std::uint64_t>,                                       // what waits for a plan has waited long enough
-  caf::replies_to<atom::status>::with<handed<actor_status>>>;
+using provider_verifier_actor =
+  caf::typed_actor<caf::reacts_to<atom::ingest, ingest_request_ptr>, // from LISTENER, or from the supervisor at first
+                   caf::reacts_to<atom::plan, routing_plan_ptr>,     // new configuration (also the answer to `refresh`)
+                   caf::reacts_to<atom::stale, handed<std::vector<accept_item_ptr>>>, // refused plans: wait for the
+                                                                                      // next one
+                   caf::reacts_to<atom::tick, std::uint64_t>, // what waits for a plan has waited long enough
+                   caf::replies_to<atom::status>::with<handed<actor_status>>>;
 
-/// TENANT SUPERVISOR: one active tenant; spawns, watches, restarts, passivates its children; hands on what concerns them.
+/// TENANT SUPERVISOR: one active tenant; spawns, watches, restarts, passivates its children; hands on what concerns
+/// them.
 using tenant_supervisor_actor = caf::typed_actor<
-  caf::reacts_to<atom::ingest, ingest_request_ptr>,                                // a source without a known VERIFIER
-  caf::reacts_to<atom::committed, handed<committed_batch>>,                        // from STORE, per batch
-  caf::reacts_to<atom::due, endpoint_no, std::int64_t>,                            // rows of that endpoint scheduled for (unix us)
-  caf::reacts_to<atom::changed>,                                                   // load the configuration anew
-  caf::reacts_to<atom::refresh, std::int64_t>,                                     // from a VERIFIER about to refuse: is there a version above this?
-  caf::reacts_to<atom::loaded, handed<result<tenant_config_ptr>>>,                 // the configuration
-  caf::reacts_to<atom::leases, std::int64_t, std::int64_t>,                        // epoch and fence of its shard; 0: lost
-  caf::reacts_to<atom::passivate, endpoint_no, std::uint64_t>,                     // from DELIVERY, with the number of messages it has seen
-  caf::reacts_to<atom::closed, endpoint_no, bool>,                                 // a crashed DELIVERY's rows are closed (or the store is away)
-  caf::reacts_to<atom::restart, endpoint_no>,                                      // DELIVERY's restart backoff is over
-  caf::reacts_to<atom::restart, std::string>,                                      // VERIFIER's (by source name)
-  caf::reacts_to<atom::tick, std::uint64_t>,                                       // idle check
-  caf::replies_to<atom::drain>::with<bool>,
-  caf::replies_to<atom::status>::with<handed<actor_status>>,
+  caf::reacts_to<atom::ingest, ingest_request_ptr>,         // a source without a known VERIFIER
+  caf::reacts_to<atom::committed, handed<committed_batch>>, // from STORE, per batch
+  caf::reacts_to<atom::due, endpoint_no, std::int64_t>,     // rows of that endpoint scheduled for (unix us)
+  caf::reacts_to<atom::changed>,                            // load the configuration anew
+  caf::reacts_to<atom::refresh, std::int64_t>, // from a VERIFIER about to refuse: is there a version above this?
+  caf::reacts_to<atom::loaded, handed<result<tenant_config_ptr>>>, // the configuration
+  caf::reacts_to<atom::leases, std::int64_t, std::int64_t>,        // epoch and fence of its shard; 0: lost
+  caf::reacts_to<atom::passivate, endpoint_no, std::uint64_t>, // from DELIVERY, with the number of messages it has seen
+  caf::reacts_to<atom::closed, endpoint_no, bool>, // a crashed DELIVERY's rows are closed (or the store is away)
+  caf::reacts_to<atom::restart, endpoint_no>,      // DELIVERY's restart backoff is over
+  caf::reacts_to<atom::restart, std::string>,      // VERIFIER's (by source name)
+  caf::reacts_to<atom::tick, std::uint64_t>,       // idle check
+  caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::status>::with<handed<actor_status>>,
   caf::replies_to<atom::tree>::with<handed<actor_statuses>>>;
 
 /// NODE: top of the tree; tenants and shards.
 using node_actor = caf::typed_actor<
-  caf::reacts_to<atom::ingest, ingest_request_ptr>,                                // no VERIFIER known: find or wake the tenant
-  caf::reacts_to<atom::loaded, std::string, handed<result<tenant_config_ptr>>>,    // a tenant by the key it was asked for
-  caf::reacts_to<atom::due, handed<std::vector<due_hint>>>,                        // from the poll
-  caf::reacts_to<atom::leases, handed<std::vector<shard_lease>>>,                  // all that are held; none: trust has ended
-  caf::reacts_to<atom::changed, handed<std::vector<tenant_no>>>,                   // configuration changed
-  caf::reacts_to<atom::passivate, tenant_no, std::uint64_t>,                       // from a supervisor with nothing left
-  caf::reacts_to<atom::restart, tenant_no>,                                        // a crashed supervisor's backoff is over
-  caf::reacts_to<atom::tick>,                                                      // its own heartbeat
-  caf::replies_to<atom::drain>::with<bool>,
-  caf::replies_to<atom::status>::with<handed<actor_status>>,
+  caf::reacts_to<atom::ingest, ingest_request_ptr>, // no VERIFIER known: find or wake the tenant
+  caf::reacts_to<atom::loaded, std::string, handed<result<tenant_config_ptr>>>, // a tenant by the key it was asked for
+  caf::reacts_to<atom::due, handed<std::vector<due_hint>>>,                     // from the poll
+  caf::reacts_to<atom::leases, handed<std::vector<shard_lease>>>, // all that are held; none: trust has ended
+  caf::reacts_to<atom::changed, handed<std::vector<tenant_no>>>,  // configuration changed
+  caf::reacts_to<atom::passivate, tenant_no, std::uint64_t>,      // from a supervisor with nothing left
+  caf::reacts_to<atom::restart, tenant_no>,                       // a crashed supervisor's backoff is over
+  caf::reacts_to<atom::tick>,                                     // its own heartbeat
+  caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::status>::with<handed<actor_status>>,
   caf::replies_to<atom::tree>::with<handed<actor_statuses>>>;
 
-/// STEWARD: asks NODE on behalf of threads that are not CAF's, and calls them back. (Those threads must not spawn or use scoped actors:
-/// CAF 0.17 would keep its logger alive in their thread-local storage, and the actor system's end would wait for it for ever.)
-using tree_callback = std::function<void(std::optional<actor_statuses>)>;   // nothing: NODE did not answer within 2 s
-using drain_callback = std::function<void(bool)>;                           // whether everything had ended by the deadline
-using steward_actor = caf::typed_actor<
-  caf::reacts_to<atom::tree, handed<tree_callback>>,
-  caf::reacts_to<atom::drain, std::int64_t, handed<drain_callback>>>;       // within so many milliseconds
+/// STEWARD: asks NODE on behalf of threads that are not CAF's, and calls them back. (Those threads must not spawn or
+/// use scoped actors: CAF 0.17 would keep its logger alive in their thread-local storage, and the actor system's end
+/// would wait for it for ever.)
+using tree_callback = std::function<void(std::optional<actor_statuses>)>; // nothing: NODE did not answer within 2 s
+using drain_callback = std::function<void(bool)>; // whether everything had ended by the deadline
+using steward_actor =
+  caf::typed_actor<caf::reacts_to<atom::tree, handed<tree_callback>>,
+                   caf::reacts_to<atom::drain, std::int64_t, handed<drain_callback>>>; // within so many milliseconds
 
 } // namespace postrider
 

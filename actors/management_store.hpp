@@ -14,9 +14,10 @@
 #include <utility>
 #include <vector>
 
-/// What the management API asks of the database: plain requests in, one callback out (from a thread of the implementation), never
-/// blocking the caller. No actors. Every failure is a `problem` (503 `store-unavailable` while the database is away, 404 `not-found`,
-/// 409 `slug-taken`/`name-taken`, 503 `overloaded` when 256 requests wait). Requests are validated before they come here.
+/// What the management API asks of the database: plain requests in, one callback out (from a thread of the
+/// implementation), never blocking the caller. No actors. Every failure is a `problem` (503 `store-unavailable` while
+/// the database is away, 404 `not-found`, 409 `slug-taken`/`name-taken`, 503 `overloaded` when 256 requests wait).
+/// Requests are validated before they come here.
 namespace postrider {
 
 template <class T>
@@ -30,7 +31,7 @@ struct tenant_quotas {
 struct tenant_record {
   tenant_id id;
   std::string slug, name;
-  std::string plan;                      ///< empty: none
+  std::string plan; ///< empty: none
   tenant_quotas quotas;
   shard_no shard = 0;
   bool enabled = true;
@@ -52,31 +53,31 @@ struct source_record {
 };
 struct new_source {
   std::string name, provider, scheme;
-  std::vector<std::string> secrets;      ///< in clear; stored encrypted; newest first
+  std::vector<std::string> secrets; ///< in clear; stored encrypted; newest first
   bool enabled = true;
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
 };
 
 struct endpoint_record {
-  endpoint_config config;                ///< `secrets` left empty except in the answer to its creation
+  endpoint_config config; ///< `secrets` left empty except in the answer to its creation
   std::string description;
   std::string disabled_reason;
-  std::vector<std::string> source_ids;   ///< as `src_…`, in the order given
+  std::vector<std::string> source_ids; ///< as `src_…`, in the order given
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> breaker_since{}, next_probe_at{};
   wall_time created_at{}, updated_at{};
 };
 struct new_endpoint {
-  endpoint_config config;                ///< no, id and sources are ignored; one secret at least
-  std::vector<std::string> sources;      ///< ids or names; unknown: 422 at `/sources/N`
+  endpoint_config config;           ///< no, id and sources are ignored; one secret at least
+  std::vector<std::string> sources; ///< ids or names; unknown: 422 at `/sources/N`
   std::string description;
 };
 
 struct event_record {
   event_id id;
   std::string source, type, provider_event_id, content_type;
-  std::string headers;                   ///< `name: value\r\n` each
+  std::string headers; ///< `name: value\r\n` each
   std::size_t size = 0;
   wall_time received_at{};
   std::vector<std::pair<delivery_state, std::int64_t>> deliveries; ///< counts, only those above 0
@@ -90,7 +91,7 @@ struct attempt_record {
   std::uint32_t number = 0;
   std::optional<wall_time> started_at{};
   std::optional<milliseconds> duration{};
-  std::optional<attempt_outcome> outcome{};  ///< nothing while in flight
+  std::optional<attempt_outcome> outcome{}; ///< nothing while in flight
   attempt_reason reason = attempt_reason::none;
   int http_status = 0;
   std::string excerpt;
@@ -105,8 +106,8 @@ struct delivery_record {
   std::optional<std::int64_t> order{};
   std::optional<wall_time> next_attempt_at{};
   wall_time created_at{}, updated_at{};
-  std::string last_error;                ///< a reason word, with the status where there is one; empty: none
-  std::vector<attempt_record> attempts;  ///< of one delivery alone, oldest first
+  std::string last_error;               ///< a reason word, with the status where there is one; empty: none
+  std::vector<attempt_record> attempts; ///< of one delivery alone, oldest first
   // for `explain`, read in the same snapshot:
   endpoint_status endpoint_state = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
@@ -117,10 +118,10 @@ struct delivery_record {
 template <class T>
 struct page {
   std::vector<T> data;
-  std::optional<uuid> next;              ///< give it back as `before`
+  std::optional<uuid> next; ///< give it back as `before`
 };
 struct page_request {
-  std::size_t limit = 50;                ///< 1 to 250
+  std::size_t limit = 50; ///< 1 to 250
   std::optional<uuid> before{};
 };
 struct delivery_filter {
@@ -134,7 +135,7 @@ struct api_key_record {
   key_id id;
   std::string name;
   api_role role = api_role::tenant_viewer;
-  std::optional<tenant_id> tenant{};     ///< nothing: operator
+  std::optional<tenant_id> tenant{}; ///< nothing: operator
   std::optional<wall_time> expires_at{}, last_used_at{};
   wall_time created_at{};
 };
@@ -146,12 +147,14 @@ public:
   /// The key with that hash, if it is neither revoked nor expired and its tenant lives. Cached for at most a second.
   virtual void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) = 0;
 
-  virtual void create_tenants(std::vector<new_tenant> tenants, reply<std::vector<tenant_record>> done) = 0; ///< all or none
+  virtual void create_tenants(std::vector<new_tenant> tenants,
+                              reply<std::vector<tenant_record>> done) = 0; ///< all or none
   virtual void list_tenants(page_request page, reply<postrider::page<tenant_record>> done) = 0;
   virtual void get_tenant(std::string slug_or_id, reply<tenant_record> done) = 0;
   virtual void delete_tenant(std::string slug_or_id, reply<bool> done) = 0;
 
-  virtual void create_sources(std::string tenant, std::vector<new_source> sources, reply<std::vector<source_record>> done) = 0;
+  virtual void create_sources(std::string tenant, std::vector<new_source> sources,
+                              reply<std::vector<source_record>> done) = 0;
   virtual void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) = 0;
   virtual void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) = 0;
   virtual void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) = 0;

@@ -11,7 +11,7 @@ namespace postrider {
 namespace {
 
 constexpr std::size_t unknown_kept_max = 10'000;
-constexpr milliseconds due_horizon{2'000};   // what is due later is told again by the poll
+constexpr milliseconds due_horizon{2'000}; // what is due later is told again by the poll
 constexpr milliseconds beat_gap{500};
 
 void tell(node_self self, tenant_child& child, ingest_request_ptr request) {
@@ -162,8 +162,8 @@ void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
   }
 }
 
-// Only if nothing was sent to it that it has not counted; and its VERIFIERs, which LISTENER reaches directly, are withdrawn by its end:
-// what still comes is answered 503 by its ticket and sent again by the provider.
+// Only if nothing was sent to it that it has not counted; and its VERIFIERs, which LISTENER reaches directly, are
+// withdrawn by its end: what still comes is answered 503 by its ticket and sent again by the provider.
 void let_supervisor_go(node_self self, tenant_no tenant, std::uint64_t seen) {
   auto& state = self->state;
   const auto it = state.tenants.find(tenant);
@@ -211,7 +211,8 @@ void restart_supervisor(node_self self, tenant_no tenant) {
 
 void beat(node_self self) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  self->state.given.beat->store(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), std::memory_order_relaxed);
+  self->state.given.beat->store(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(),
+                                std::memory_order_relaxed);
   self->delayed_send(self, beat_gap, atom::tick::value);
 }
 

@@ -19,22 +19,22 @@
 namespace postrider {
 
 struct tenant_child {
-  tenant_supervisor_actor actor;       ///< nothing while it waits to be restarted, or is quarantined
-  tenant_config_ptr config;            ///< as it was spawned with
+  tenant_supervisor_actor actor; ///< nothing while it waits to be restarted, or is quarantined
+  tenant_config_ptr config;      ///< as it was spawned with
   restart_budget budget;
   bool quarantined = false;
-  std::uint64_t routed = 0;            ///< messages that the supervisor counts too
+  std::uint64_t routed = 0; ///< messages that the supervisor counts too
   wall_time since{};
 };
 
 /// Who asks for a tenant that has no supervisor yet: requests (by slug or id), due hints (by number).
 struct tenant_lookup {
-  std::deque<ingest_request_ptr> requests;        ///< at most engine_limits::waiting_requests_max
+  std::deque<ingest_request_ptr> requests; ///< at most engine_limits::waiting_requests_max
   std::map<endpoint_no, wall_time> due;
 };
 
 /// Told by NODE's own turns: readiness asks whether the actors make progress.
-using heartbeat = std::atomic<std::int64_t>;      ///< steady clock, nanoseconds
+using heartbeat = std::atomic<std::int64_t>; ///< steady clock, nanoseconds
 
 struct node_arguments {
   engine_context* context = nullptr;
@@ -52,9 +52,9 @@ struct node_state {
   std::string path;
   std::array<shard_ownership, shard_count> shards{};
   std::unordered_map<tenant_no, tenant_child> tenants;
-  std::unordered_map<std::string, tenant_no> by_slug_or_id;     ///< of those in `tenants`
-  std::unordered_map<std::string, tenant_lookup> lookups;       ///< running look-ups, by the key asked for
-  std::unordered_map<std::string, mono_time> unknown_until;     ///< negative answers, `refresh_gap` each; at most 10,000
+  std::unordered_map<std::string, tenant_no> by_slug_or_id; ///< of those in `tenants`
+  std::unordered_map<std::string, tenant_lookup> lookups;   ///< running look-ups, by the key asked for
+  std::unordered_map<std::string, mono_time> unknown_until; ///< negative answers, `refresh_gap` each; at most 10,000
   bool draining = false;
   biography life;
 };

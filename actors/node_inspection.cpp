@@ -18,7 +18,8 @@ caf::result<bool> drain_node(node_self self) {
     if (!child.actor)
       continue;
     left->expect();
-    self->request(child.actor, caf::infinite, atom::drain::value) // the engine's drain has the deadline
+    self
+      ->request(child.actor, caf::infinite, atom::drain::value) // the engine's drain has the deadline
       .then([left](bool) { left->done(); }, [left](const caf::error&) { left->done(); });
   }
   left->done();

@@ -3,7 +3,6 @@
 #include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 
-
 #include <utility>
 
 namespace postrider {

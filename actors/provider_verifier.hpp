@@ -20,7 +20,9 @@ public:
 
   [[nodiscard]] const provider_verifier_actor& verifier() const noexcept { return verifier_; }
   [[nodiscard]] const tenant_supervisor_actor& supervisor() const noexcept { return supervisor_; }
-  [[nodiscard]] send_credits& credits_of(const planned_delivery& each) const { return *plan_->credits.at(each.plan_index); }
+  [[nodiscard]] send_credits& credits_of(const planned_delivery& each) const {
+    return *plan_->credits.at(each.plan_index);
+  }
 
 private:
   provider_verifier_actor verifier_;
@@ -47,22 +49,24 @@ struct provider_verifier_state {
   static inline const char* name = "provider_verifier";
 
   provider_verifier_arguments given;
-  const source_config* source = nullptr;              ///< inside given.plan; nothing: gone or disabled
+  const source_config* source = nullptr; ///< inside given.plan; nothing: gone or disabled
   std::shared_ptr<const source_route> route;
-  mono_time confirmed_at{};                           ///< when the plan was last known to be the newest
-  std::deque<ingest_request_ptr> doubted;             ///< would be refused; a newer configuration might say otherwise
-  std::vector<accept_item_ptr> refused;               ///< planned on an old version: wait for the next one
+  mono_time confirmed_at{};               ///< when the plan was last known to be the newest
+  std::deque<ingest_request_ptr> doubted; ///< would be refused; a newer configuration might say otherwise
+  std::vector<accept_item_ptr> refused;   ///< planned on an old version: wait for the next one
   std::uint64_t timer_number = 0;
-  bool asked = false;                                 ///< the supervisor owes an answer
-  bool timed = false;                                 ///< the timer of what waits is set
+  bool asked = false; ///< the supervisor owes an answer
+  bool timed = false; ///< the timer of what waits is set
   chance random;
   biography life;
   std::uint64_t accepted = 0, rejected = 0, unknown = 0, planned_again = 0;
 };
 
-/// VERIFIER: signature, id, type; then the plan: one delivery for each endpoint that matches, a send credit where one is free; then STORE.
-/// Before it refuses a request it makes sure, at most every `refresh_gap`, that the database knows no newer configuration.
+/// VERIFIER: signature, id, type; then the plan: one delivery for each endpoint that matches, a send credit where one
+/// is free; then STORE. Before it refuses a request it makes sure, at most every `refresh_gap`, that the database knows
+/// no newer configuration.
 provider_verifier_actor::behavior_type
-provider_verifier(provider_verifier_actor::stateful_pointer<provider_verifier_state> self, provider_verifier_arguments given);
+provider_verifier(provider_verifier_actor::stateful_pointer<provider_verifier_state> self,
+                  provider_verifier_arguments given);
 
 } // namespace postrider

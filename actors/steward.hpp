@@ -6,7 +6,8 @@
 
 namespace postrider {
 
-/// STEWARD: turns questions of operators and the daemon into requests with deadlines, so that nobody blocks. Ends with NODE's system.
+/// STEWARD: turns questions of operators and the daemon into requests with deadlines, so that nobody blocks. Ends with
+/// NODE's system.
 steward_actor::behavior_type steward(steward_actor::pointer self, node_actor node);
 
 } // namespace postrider

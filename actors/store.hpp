@@ -16,8 +16,9 @@
 #include <string>
 #include <vector>
 
-/// The edge between the actors and PostgreSQL. STORE knows no actor: it executes what it is handed, on threads of its own, and reports
-/// through the two ports below. Every call returns at once. The same conformance suite runs on the real one and on the tests' fake.
+/// The edge between the actors and PostgreSQL. STORE knows no actor: it executes what it is handed, on threads of its
+/// own, and reports through the two ports below. Every call returns at once. The same conformance suite runs on the
+/// real one and on the tests' fake.
 namespace postrider {
 
 // ------------------------------------------------------------------------------------------------ accepting
@@ -26,10 +27,10 @@ namespace postrider {
 struct planned_delivery {
   delivery_id id;
   endpoint_no endpoint = 0;
-  std::uint32_t seed = 0;                ///< of its jitter
-  bool ride = false;                     ///< in: a send credit was taken. Out: the row is committed `in_flight`, attempt 1, under `under`
-  fence under = 0;                       ///< the fence that lent the credit
-  std::uint32_t plan_index = 0;          ///< of the endpoint in the routing plan; opaque to STORE
+  std::uint32_t seed = 0; ///< of its jitter
+  bool ride = false; ///< in: a send credit was taken. Out: the row is committed `in_flight`, attempt 1, under `under`
+  fence under = 0;   ///< the fence that lent the credit
+  std::uint32_t plan_index = 0; ///< of the endpoint in the routing plan; opaque to STORE
 };
 
 /// Opaque to STORE: whom the actors' side tells of the result.
@@ -40,24 +41,24 @@ public:
 
 enum class accept_outcome : std::uint8_t {
   waiting,
-  accepted,      ///< event, dedupe key and all deliveries are committed
-  duplicate,     ///< `first` has the key; nothing was written
-  stale,         ///< the tenant's config version is another now; nothing was written: plan again
-  unavailable,   ///< not confirmed within the deadline
-  rejected,      ///< PostgreSQL refuses this very row; `detail` says why. The rest of its batch went on
+  accepted,    ///< event, dedupe key and all deliveries are committed
+  duplicate,   ///< `first` has the key; nothing was written
+  stale,       ///< the tenant's config version is another now; nothing was written: plan again
+  unavailable, ///< not confirmed within the deadline
+  rejected,    ///< PostgreSQL refuses this very row; `detail` says why. The rest of its batch went on
 };
 
 /// One verified event on its way into the database; moved to STORE and, with its outcome filled in, back.
 struct accept_item {
   event_ptr what;
-  uuid dedupe_key;                       ///< first 16 bytes of sha256(source, type, provider id)
-  std::int64_t config_version = 0;       ///< the plan's
+  uuid dedupe_key;                 ///< first 16 bytes of sha256(source, type, provider id)
+  std::int64_t config_version = 0; ///< the plan's
   shard_no shard = 0;
   std::vector<planned_delivery> deliveries;
-  mono_time deadline{};                  ///< 5 s after reception: past it, not written any more
+  mono_time deadline{}; ///< 5 s after reception: past it, not written any more
   ingest_ticket ticket;
   std::shared_ptr<const accept_origin> origin;
-  std::uint32_t plans = 0;               ///< how often it was planned; VERIFIER gives up after 3
+  std::uint32_t plans = 0; ///< how often it was planned; VERIFIER gives up after 3
 
   accept_outcome outcome = accept_outcome::waiting;
   event_id first{};
@@ -67,8 +68,8 @@ using accept_item_ptr = std::unique_ptr<accept_item>;
 
 // ------------------------------------------------------------------------------------------------ recording
 
-/// The end of one attempt, or another change of one delivery, as one guarded write: it changes the row only while the row is still in
-/// state `from` under `under`; then, and only then, the attempt's row exists.
+/// The end of one attempt, or another change of one delivery, as one guarded write: it changes the row only while the
+/// row is still in state `from` under `under`; then, and only then, the attempt's row exists.
 struct outcome_write {
   delivery_id delivery;
   tenant_no tenant = 0;
@@ -77,9 +78,10 @@ struct outcome_write {
   delivery_state from = delivery_state::in_flight;
   delivery_state to = delivery_state::succeeded;
   delivery_reason reason = delivery_reason::none;
-  std::uint32_t step = 0;                          ///< failed attempts of this generation, afterwards
-  std::optional<wall_time> next_attempt_at{};      ///< set for pending and retry_wait
-  /// The attempt's row; nothing for a `release` (the attempt is then uncounted: attempt_count - 1) and for a give-up without an attempt.
+  std::uint32_t step = 0;                     ///< failed attempts of this generation, afterwards
+  std::optional<wall_time> next_attempt_at{}; ///< set for pending and retry_wait
+  /// The attempt's row; nothing for a `release` (the attempt is then uncounted: attempt_count - 1) and for a give-up
+  /// without an attempt.
   struct attempt_row {
     std::uint32_t number = 0;
     wall_time started_at{};
@@ -90,14 +92,15 @@ struct outcome_write {
     std::string excerpt;
   };
   std::optional<attempt_row> attempt{};
-  bool uncount = false;                            ///< release
-  std::shared_ptr<delivery_port> owner;            ///< who is told
+  bool uncount = false;                 ///< release
+  std::shared_ptr<delivery_port> owner; ///< who is told
 };
 
 struct record_result {
   delivery_id delivery;
   bool recorded = false;
-  /// When missed: what the row is now (nothing: it is gone). Same fence and already `to`: counted as recorded by STORE itself.
+  /// When missed: what the row is now (nothing: it is gone). Same fence and already `to`: counted as recorded by STORE
+  /// itself.
   struct actual {
     delivery_state state = delivery_state::pending;
     fence under = 0;
@@ -111,7 +114,7 @@ struct record_result {
 struct claimed_delivery {
   delivery_id delivery;
   event_ptr what;
-  std::uint32_t number = 0;              ///< of the attempt that was just counted
+  std::uint32_t number = 0; ///< of the attempt that was just counted
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
 };
@@ -121,18 +124,20 @@ struct claim_request {
   endpoint_no endpoint = 0;
   shard_no shard = 0;
   fence under = 0;
-  wall_time now{};                       ///< due means next_attempt_at <= now
-  wall_time attempt_deadline{};          ///< becomes next_attempt_at while in flight
-  std::uint32_t limit = 0;               ///< at most so many, oldest due first, 1 to 256
-  bool even_if_not_due = false;          ///< a probe with nothing due: the oldest in backoff
+  wall_time now{};              ///< due means next_attempt_at <= now
+  wall_time attempt_deadline{}; ///< becomes next_attempt_at while in flight
+  std::uint32_t limit = 0;      ///< at most so many, oldest due first, 1 to 256
+  bool even_if_not_due = false; ///< a probe with nothing due: the oldest in backoff
 };
 
 struct claim_result {
-  bool available = true;                 ///< false: the database did not answer; ask again later
-  bool owned = true;                     ///< false: `under` is no longer the shard's fence
+  bool available = true; ///< false: the database did not answer; ask again later
+  bool owned = true;     ///< false: `under` is no longer the shard's fence
   std::vector<claimed_delivery> claimed;
-  std::optional<wall_time> next_due{};   ///< the earliest still scheduled for that endpoint afterwards, claimed ones left out
-  /// In-flight rows of that endpoint past their deadline: the actor closes as `interrupted` those that it does not know.
+  std::optional<wall_time>
+    next_due{}; ///< the earliest still scheduled for that endpoint afterwards, claimed ones left out
+  /// In-flight rows of that endpoint past their deadline: the actor closes as `interrupted` those that it does not
+  /// know.
   struct overdue {
     delivery_id delivery;
     fence under = 0;
@@ -146,8 +151,8 @@ struct claim_result {
 class delivery_port {
 public:
   virtual ~delivery_port() = default;
-  virtual void finished(std::vector<attempt_result> results) = 0;  ///< from SENDER
-  virtual void recorded(std::vector<record_result> results) = 0;   ///< from STORE
+  virtual void finished(std::vector<attempt_result> results) = 0; ///< from SENDER
+  virtual void recorded(std::vector<record_result> results) = 0;  ///< from STORE
 };
 
 // ------------------------------------------------------------------------------------------------ node-wide reports
@@ -179,15 +184,15 @@ struct endpoint_runtime {
 class store_events {
 public:
   virtual ~store_events() = default;
-  virtual void accepted(std::vector<accept_item_ptr> batch) = 0;   ///< one call per batch, every item with its outcome
-  virtual void leases(std::vector<shard_lease> mine) = 0;          ///< all that are held now; empty when trust has ended
-  virtual void due(std::vector<due_hint> hints) = 0;               ///< each second, and when leases were taken
+  virtual void accepted(std::vector<accept_item_ptr> batch) = 0; ///< one call per batch, every item with its outcome
+  virtual void leases(std::vector<shard_lease> mine) = 0;        ///< all that are held now; empty when trust has ended
+  virtual void due(std::vector<due_hint> hints) = 0;             ///< each second, and when leases were taken
   virtual void configuration_changed(std::vector<tenant_no> tenants) = 0;
   virtual void availability(bool database_ok, std::string detail) = 0;
 };
 
 struct tenant_key {
-  std::string slug_or_id;                ///< used when `no` is 0
+  std::string slug_or_id; ///< used when `no` is 0
   tenant_no no = 0;
 };
 
@@ -198,25 +203,29 @@ public:
   /// False: the queue is full (4,096 items or 64 MiB): the item stays with the caller, answer 503.
   virtual bool accept(accept_item_ptr& item) = 0;
 
-  /// Bounded by what is in flight: at most one unacknowledged write per delivery. Kept over an outage of the database and written after it.
+  /// Bounded by what is in flight: at most one unacknowledged write per delivery. Kept over an outage of the database
+  /// and written after it.
   virtual void record(std::vector<outcome_write> writes) = 0;
 
   /// Counts attempts and hands them over with their events (read back by id).
   virtual void claim(claim_request request, std::function<void(claim_result)> done) = 0;
 
-  /// Closes as `interrupted` every in-flight row of that endpoint whose id is not in `known` (a restarted actor knows none), makes it
-  /// due at once; calls back with how many, or nothing while the database does not answer.
-  virtual void close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under, std::vector<delivery_id> known,
+  /// Closes as `interrupted` every in-flight row of that endpoint whose id is not in `known` (a restarted actor knows
+  /// none), makes it due at once; calls back with how many, or nothing while the database does not answer.
+  virtual void close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
+                                 std::vector<delivery_id> known,
                                  std::function<void(std::optional<std::size_t>)> done) = 0;
 
-  /// Makes every live delivery of a deleted endpoint `dead`, `endpoint_deleted` (in pages; in-flight ones too: nobody runs them). Calls back
-  /// with whether the database answered.
-  virtual void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under, std::function<void(bool)> done) = 0;
+  /// Makes every live delivery of a deleted endpoint `dead`, `endpoint_deleted` (in pages; in-flight ones too: nobody
+  /// runs them). Calls back with whether the database answered.
+  virtual void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
+                             std::function<void(bool)> done) = 0;
 
   /// The tenant's configuration, secrets decrypted; a null pointer when there is no such tenant or it is deleted.
   virtual void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) = 0;
 
-  virtual void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) = 0;
+  virtual void load_runtime(endpoint_no endpoint,
+                            std::function<void(result<std::optional<endpoint_runtime>>)> done) = 0;
   /// Guarded by the fence; also leaves a row in `transition`.
   virtual void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) = 0;
   /// 410, or the receiver's wish.

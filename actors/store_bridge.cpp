@@ -15,7 +15,8 @@ namespace {
 struct batch_report {
   std::unordered_map<ingest_replies*, std::pair<std::shared_ptr<ingest_replies>, std::vector<ingest_answer>>> answers;
   std::unordered_map<const source_route*, std::pair<std::shared_ptr<const accept_origin>, committed_batch>> committed;
-  std::unordered_map<const source_route*, std::pair<std::shared_ptr<const accept_origin>, std::vector<accept_item_ptr>>> stale;
+  std::unordered_map<const source_route*, std::pair<std::shared_ptr<const accept_origin>, std::vector<accept_item_ptr>>>
+    stale;
 
   void answer(ingest_ticket& ticket, ingest_result outcome, event_id id = {}) {
     if (!ticket)
@@ -78,32 +79,33 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
   for (auto& item : batch) {
     const auto& route = static_cast<const source_route&>(*item->origin); // the only kind of origin that VERIFIERs make
     switch (item->outcome) {
-      case accept_outcome::accepted: {
-        counts_.ingest_bytes.add(item->what->body.size());
-        report.answer(item->ticket, ingest_result::accepted, item->what->id);
-        auto& [keep, committed] = report.committed[&route];
-        keep = item->origin;
-        take_committed(route, *item, committed);
-        continue;
-      }
-      case accept_outcome::duplicate:
-        report.answer(item->ticket, ingest_result::duplicate, item->first);
-        break;
-      case accept_outcome::stale: {
-        return_credits(route, *item);
-        auto& [keep, items] = report.stale[&route];
-        keep = item->origin;
-        items.push_back(std::move(item));
-        continue;
-      }
-      case accept_outcome::rejected:
-        log_event(spdlog::level::err, "PostgreSQL refuses an event", {{"event", to_string(item->what->id)}, {"detail", item->detail}});
-        report.answer(item->ticket, ingest_result::unavailable);
-        break;
-      case accept_outcome::unavailable:
-      case accept_outcome::waiting:
-        report.answer(item->ticket, ingest_result::unavailable);
-        break;
+    case accept_outcome::accepted: {
+      counts_.ingest_bytes.add(item->what->body.size());
+      report.answer(item->ticket, ingest_result::accepted, item->what->id);
+      auto& [keep, committed] = report.committed[&route];
+      keep = item->origin;
+      take_committed(route, *item, committed);
+      continue;
+    }
+    case accept_outcome::duplicate:
+      report.answer(item->ticket, ingest_result::duplicate, item->first);
+      break;
+    case accept_outcome::stale: {
+      return_credits(route, *item);
+      auto& [keep, items] = report.stale[&route];
+      keep = item->origin;
+      items.push_back(std::move(item));
+      continue;
+    }
+    case accept_outcome::rejected:
+      log_event(spdlog::level::err, "PostgreSQL refuses an event",
+                {{"event", to_string(item->what->id)}, {"detail", item->detail}});
+      report.answer(item->ticket, ingest_result::unavailable);
+      break;
+    case accept_outcome::unavailable:
+    case accept_outcome::waiting:
+      report.answer(item->ticket, ingest_result::unavailable);
+      break;
     }
     return_credits(route, *item);
   }
@@ -143,8 +145,8 @@ void store_bridge::configuration_changed(std::vector<tenant_no> tenants) {
 
 void store_bridge::availability(bool database_ok, std::string detail) {
   if (counts_.database_up.value() != (database_ok ? 1 : 0))
-    log_event(database_ok ? spdlog::level::info : spdlog::level::warn, database_ok ? "database answers" : "database is away",
-              {{"detail", detail}});
+    log_event(database_ok ? spdlog::level::info : spdlog::level::warn,
+              database_ok ? "database answers" : "database is away", {{"detail", detail}});
   counts_.database_up.set(database_ok ? 1 : 0);
 }
 

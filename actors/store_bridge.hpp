@@ -8,13 +8,14 @@
 
 namespace postrider {
 
-/// STORE's reports, turned into messages and answers. Called on STORE's threads; does what is cheap there (grouping a batch) so that one
-/// batch costs one post per io thread and one message per tenant in it.
+/// STORE's reports, turned into messages and answers. Called on STORE's threads; does what is cheap there (grouping a
+/// batch) so that one batch costs one post per io thread and one message per tenant in it.
 class store_bridge final : public store_events {
 public:
   explicit store_bridge(metrics& counts) : counts_{counts} {}
 
-  /// From now on reports go to NODE; what came before is handed over (the latest leases, not the hints: the poll repeats them).
+  /// From now on reports go to NODE; what came before is handed over (the latest leases, not the hints: the poll
+  /// repeats them).
   void connect(node_actor node);
   void disconnect();
 

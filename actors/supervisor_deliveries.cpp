@@ -24,11 +24,11 @@ void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
   if (!state.closing_deleted.insert(endpoint).second)
     return;
-  state.given.context->database.close_deleted(
-    state.given.config->no, endpoint, state.given.config->shard, state.given.ownership.under,
-    [me = tenant_supervisor_actor{self}, endpoint](bool done) {
-      caf::anon_send(me, atom::closed::value, endpoint, done);
-    });
+  state.given.context->database.close_deleted(state.given.config->no, endpoint, state.given.config->shard,
+                                              state.given.ownership.under,
+                                              [me = tenant_supervisor_actor{self}, endpoint](bool done) {
+                                                caf::anon_send(me, atom::closed::value, endpoint, done);
+                                              });
 }
 
 void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child, std::size_t plan_index) {
@@ -57,8 +57,8 @@ void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_
   }
 }
 
-// Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`; then the next
-// incarnation starts. While the database is away this is tried again, for ever.
+// Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`;
+// then the next incarnation starts. While the database is away this is tried again, for ever.
 void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child) {
   auto& state = self->state;
   child.phase = child_phase::closing;
@@ -67,11 +67,13 @@ void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_chil
   known.reserve(child.waiting.size());
   for (const auto& each : child.waiting)
     known.push_back(each.delivery);
-  auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard, endpoint, under,
+  auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no,
+                shard = state.given.config->shard, endpoint, under,
                 me = tenant_supervisor_actor{self}](std::vector<attempt_result>) {
-    context->database.close_interrupted(tenant, endpoint, shard, under, known, [me, endpoint](std::optional<std::size_t> closed) {
-      caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
-    });
+    context->database.close_interrupted(tenant, endpoint, shard, under, known,
+                                        [me, endpoint](std::optional<std::size_t> closed) {
+                                          caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
+                                        });
   };
   if (child.mailbox)
     state.given.context->requests.abort(child.mailbox.get(), std::move(close));
@@ -103,10 +105,14 @@ delivery_child* wake(tenant_supervisor_self self, endpoint_no endpoint) {
 
 std::string_view to_string(child_phase phase) noexcept {
   switch (phase) {
-    case child_phase::running: return "running";
-    case child_phase::waiting: return "restarting";
-    case child_phase::closing: return "restarting";
-    case child_phase::quarantined: return "quarantined";
+  case child_phase::running:
+    return "running";
+  case child_phase::waiting:
+    return "restarting";
+  case child_phase::closing:
+    return "restarting";
+  case child_phase::quarantined:
+    return "quarantined";
   }
   return "unknown";
 }
@@ -141,8 +147,8 @@ void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at) 
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen
-      || !self->current_sender() || it->second.actor->address() != self->current_sender()->address())
+  if (it == state.deliveries.end() || it->second.phase != child_phase::running || it->second.routed != seen ||
+      !self->current_sender() || it->second.actor->address() != self->current_sender()->address())
     return; // what it has not seen will reach it; or a former incarnation asked twice
   self->demonitor(it->second.actor->address());
   self->unlink_from(it->second.actor->address());
@@ -193,13 +199,15 @@ void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
   if (it == state.deliveries.end() || it->second.phase != child_phase::waiting || state.draining)
     return;
   auto& child = it->second;
-  // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent as well.
+  // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent
+  // as well.
   const auto credits = state.credits.find(endpoint);
   if (credits != state.credits.end() && credits->second->taken() > 0) {
     self->delayed_send(self, settling_retry, atom::restart::value, endpoint);
     return;
   }
-  if (!std::exchange(child.settled, true)) { // what was told before the last credit came back is in the mailbox: one turn more
+  if (!std::exchange(child.settled,
+                     true)) { // what was told before the last credit came back is in the mailbox: one turn more
     self->send(self, atom::restart::value, endpoint);
     return;
   }

@@ -69,7 +69,8 @@ void answer_waiting(self_pointer self, bool confirmed) {
     if (const auto* verifier = verifier_for(self, request->source))
       self->send(*verifier, atom::ingest::value, std::move(request));
     else
-      request->ticket.answer(confirmed && !has_source(self, request->source) ? ingest_result::unknown : ingest_result::unavailable);
+      request->ticket.answer(confirmed && !has_source(self, request->source) ? ingest_result::unknown
+                                                                             : ingest_result::unavailable);
   }
 }
 
@@ -173,23 +174,25 @@ void on_tick(self_pointer self, std::uint64_t what) {
 }
 
 void on_down(self_pointer self, const caf::down_msg& down) {
-  const bool crashed = down.reason && down.reason != caf::exit_reason::normal && down.reason != caf::exit_reason::user_shutdown;
+  const bool crashed =
+    down.reason && down.reason != caf::exit_reason::normal && down.reason != caf::exit_reason::user_shutdown;
   if (!delivery_went_down(self, down.source, crashed))
     verifier_went_down(self, down.source, crashed);
 }
 
-// Links end the children with their supervisor. The other way round a child's end is told by its monitor, and ends nobody else.
+// Links end the children with their supervisor. The other way round a child's end is told by its monitor, and ends
+// nobody else.
 void on_exit(self_pointer self, const caf::exit_msg& message) {
   auto& state = self->state;
-  if (message.source == state.given.parent->address() || message.reason == caf::exit_reason::user_shutdown
-      || message.reason == caf::exit_reason::kill) {
+  if (message.source == state.given.parent->address() || message.reason == caf::exit_reason::user_shutdown ||
+      message.reason == caf::exit_reason::kill) {
     const bool child = std::any_of(state.deliveries.begin(), state.deliveries.end(),
                                    [&](const auto& each) {
                                      return each.second.actor && each.second.actor->address() == message.source;
-                                   })
-                       || std::any_of(state.verifiers.begin(), state.verifiers.end(), [&](const auto& each) {
-                            return each.second.actor && each.second.actor->address() == message.source;
-                          });
+                                   }) ||
+                       std::any_of(state.verifiers.begin(), state.verifiers.end(), [&](const auto& each) {
+                         return each.second.actor && each.second.actor->address() == message.source;
+                       });
     if (!child)
       self->quit(message.reason);
   }
@@ -205,7 +208,8 @@ caf::result<bool> on_drain(self_pointer self) {
     if (child.phase != child_phase::running)
       continue;
     left->expect();
-    self->request(child.actor, caf::infinite, atom::drain::value) // the engine's drain has the deadline
+    self
+      ->request(child.actor, caf::infinite, atom::drain::value) // the engine's drain has the deadline
       .then([left](bool) { left->done(); }, [left](const caf::error&) { left->done(); });
   }
   left->done();
@@ -262,8 +266,8 @@ caf::result<handed<actor_statuses>> on_tree(self_pointer self) {
     if (child.phase == child_phase::running)
       ask(child.actor);
     else
-      all->push_back(describe_absent(self, state.given.path + "/sources/" + source, "provider_verifier", child.phase, child.since,
-                                     child.budget.total));
+      all->push_back(describe_absent(self, state.given.path + "/sources/" + source, "provider_verifier", child.phase,
+                                     child.since, child.budget.total));
   }
   for (const auto& [endpoint, child] : state.deliveries) {
     if (child.phase == child_phase::running) {
@@ -272,8 +276,8 @@ caf::result<handed<actor_statuses>> on_tree(self_pointer self) {
     }
     for (const auto& each : state.plan->config->endpoints)
       if (each.no == endpoint)
-        all->push_back(describe_absent(self, state.given.path + "/deliveries/" + to_string(each.id), "delivery", child.phase,
-                                       child.since, child.budget.total));
+        all->push_back(describe_absent(self, state.given.path + "/deliveries/" + to_string(each.id), "delivery",
+                                       child.phase, child.since, child.budget.total));
   }
   left->done();
   return promise;
@@ -298,7 +302,8 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
   state.given.context->counts.actors_tenants.add(1);
   state.plan = make_plan(self, state.given.config);
   state.active_at = state.loaded_at = self->clock().now();
-  state.life.enter(state.given.context->wall_now(), state.given.ownership.under != 0 ? "owner" : "not_owner", "started");
+  state.life.enter(state.given.context->wall_now(), state.given.ownership.under != 0 ? "owner" : "not_owner",
+                   "started");
   self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
   self->delayed_send(self, state.given.context->limits.tenant_idle, atom::tick::value, idle_tick);
@@ -314,7 +319,9 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
     [=](atom::changed) { on_changed(self); },
     [=](atom::refresh, std::int64_t version) { on_refresh(self, version); },
     [=](atom::loaded, const handed<result<tenant_config_ptr>>& loaded) { on_loaded(self, loaded.take()); },
-    [=](atom::leases, std::int64_t epoch, std::int64_t under) { on_leases(self, {epoch, under}); },
+    [=](atom::leases, std::int64_t epoch, std::int64_t under) {
+      on_leases(self, {epoch, under});
+    },
     [=](atom::passivate, endpoint_no endpoint, std::uint64_t seen) { let_delivery_go(self, endpoint, seen); },
     [=](atom::closed, endpoint_no endpoint, bool done) { delivery_rows_closed(self, endpoint, done); },
     [=](atom::restart, endpoint_no endpoint) { restart_delivery(self, endpoint); },

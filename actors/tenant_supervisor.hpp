@@ -24,13 +24,14 @@ struct tenant_supervisor_arguments {
   tenant_config_ptr config;
   shard_ownership ownership;
   std::uint32_t restarts = 0;
-  bool after_crash = false;            ///< its predecessor crashed: rows in flight are closed before a DELIVERY starts
+  bool after_crash = false; ///< its predecessor crashed: rows in flight are closed before a DELIVERY starts
   std::string path;
 };
 
 /// A child is in exactly one of these; `absent` children have no record.
 ///
-///     running ──crash──► waiting (backoff, credits back) ──► closing (its attempts aborted, its rows closed) ──► running
+///     running ──crash──► waiting (backoff, credits back) ──► closing (its attempts aborted, its rows closed) ──►
+///     running
 ///        │                  └─ budget used up ──► quarantined ──new configuration──► waiting
 ///        └─ passivated: record dropped
 enum class child_phase : std::uint8_t { running, waiting, closing, quarantined };
@@ -45,13 +46,14 @@ struct verifier_child {
 
 struct delivery_child {
   delivery_actor actor;
-  std::shared_ptr<delivery_mailbox> mailbox;  ///< kept until the next incarnation: its address tags attempts
+  std::shared_ptr<delivery_mailbox> mailbox; ///< kept until the next incarnation: its address tags attempts
   child_phase phase = child_phase::closing;
   restart_budget budget;
-  std::uint64_t routed = 0;                   ///< messages sent to this incarnation
-  std::vector<committed_batch::ride> waiting; ///< committed while it is being restarted: not closed with the others; at most `rides_waiting_max`
-  bool due = false;                           ///< something was due meanwhile
-  bool settled = false;                       ///< while it waits: no credit of the former incarnation is out any more
+  std::uint64_t routed = 0; ///< messages sent to this incarnation
+  std::vector<committed_batch::ride>
+    waiting;        ///< committed while it is being restarted: not closed with the others; at most `rides_waiting_max`
+  bool due = false; ///< something was due meanwhile
+  bool settled = false; ///< while it waits: no credit of the former incarnation is out any more
   wall_time since{};
 };
 
@@ -70,12 +72,12 @@ struct tenant_supervisor_state {
   std::unordered_map<endpoint_no, std::shared_ptr<send_credits>> credits; ///< outlive configurations and incarnations
   std::map<std::string, verifier_child> verifiers;                        ///< by source name
   std::map<endpoint_no, delivery_child> deliveries;
-  std::set<endpoint_no> closing_deleted;                                  ///< deleted endpoints whose rows are being closed
+  std::set<endpoint_no> closing_deleted; ///< deleted endpoints whose rows are being closed
   bool loading = false, load_again = false, reload_set = false;
-  mono_time loaded_at{};                                                  ///< when the plan was last confirmed
-  std::vector<provider_verifier_actor> askers;                            ///< VERIFIERs that wait for the load
-  std::deque<ingest_request_ptr> waiting;                                 ///< requests for a source that the plan does not know
-  std::uint64_t routed = 0;                                               ///< messages from NODE that it counts too
+  mono_time loaded_at{};                       ///< when the plan was last confirmed
+  std::vector<provider_verifier_actor> askers; ///< VERIFIERs that wait for the load
+  std::deque<ingest_request_ptr> waiting;      ///< requests for a source that the plan does not know
+  std::uint64_t routed = 0;                    ///< messages from NODE that it counts too
   mono_time active_at{};
   bool draining = false;
   biography life;
@@ -83,7 +85,8 @@ struct tenant_supervisor_state {
 
 using tenant_supervisor_self = tenant_supervisor_actor::stateful_pointer<tenant_supervisor_state>;
 
-tenant_supervisor_actor::behavior_type tenant_supervisor(tenant_supervisor_self self, tenant_supervisor_arguments given);
+tenant_supervisor_actor::behavior_type tenant_supervisor(tenant_supervisor_self self,
+                                                         tenant_supervisor_arguments given);
 
 // DELIVERY children: supervisor_deliveries.cpp.
 /// Hands committed rides and the news that something is due to the endpoint's DELIVERY, waking it if need be.

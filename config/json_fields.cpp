@@ -15,7 +15,9 @@ std::string escaped(std::string_view key) {
 
 } // namespace
 
-std::string json_fields::at(std::string_view key) const { return key.empty() ? pointer_ : pointer_ + "/" + escaped(key); }
+std::string json_fields::at(std::string_view key) const {
+  return key.empty() ? pointer_ : pointer_ + "/" + escaped(key);
+}
 
 const json::value* json_fields::find(std::string_view key) {
   known_.emplace_back(key);

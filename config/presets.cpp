@@ -13,7 +13,8 @@ namespace json = boost::json;
 
 namespace {
 
-/// Providers whose name is not that of their only scheme: what providers are called, by the beginning of their schemes' names.
+/// Providers whose name is not that of their only scheme: what providers are called, by the beginning of their schemes'
+/// names.
 struct provider_of_schemes {
   std::string_view name;
   std::vector<std::string_view> schemes;

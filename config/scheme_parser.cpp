@@ -12,7 +12,8 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr words<hash_kind, 3> hashes{{{"sha1", hash_kind::sha1}, {"sha256", hash_kind::sha256}, {"sha512", hash_kind::sha512}}};
+constexpr words<hash_kind, 3> hashes{
+  {{"sha1", hash_kind::sha1}, {"sha256", hash_kind::sha256}, {"sha512", hash_kind::sha512}}};
 constexpr words<key_form, 5> key_forms{{{"text", key_form::text},
                                         {"hex", key_form::hex},
                                         {"base64", key_form::base64},
@@ -25,8 +26,8 @@ constexpr words<scheme_family, 4> families{{{"hmac", scheme_family::hmac},
                                             {"token", scheme_family::token},
                                             {"basic", scheme_family::basic}}};
 constexpr std::array<std::string_view, 4> later_families{"ed25519", "ecdsa-p256", "rsa-cert", "jwt-hs"};
-constexpr words<provider_scheme::url_rule, 2> url_rules{
-  {{"port_variants", provider_scheme::url_rule::port_variants}, {"decode_some", provider_scheme::url_rule::decode_some}}};
+constexpr words<provider_scheme::url_rule, 2> url_rules{{{"port_variants", provider_scheme::url_rule::port_variants},
+                                                         {"decode_some", provider_scheme::url_rule::decode_some}}};
 
 fixed_answer read_answer(const json::object& object, std::string pointer, std::vector<scheme_error>& errors) {
   json_fields in{object, std::move(pointer), errors};
@@ -59,7 +60,8 @@ handshake_rule read_handshake(const json::object& object, std::string pointer, s
   if (const auto* values = in.object("json"))
     for (const auto& each : *values) {
       const bool is_text = each.value().is_string();
-      out.json.emplace_back(read_path(in, "json", each.key()), is_text ? std::string{each.value().get_string()} : json::serialize(each.value()));
+      out.json.emplace_back(read_path(in, "json", each.key()),
+                            is_text ? std::string{each.value().get_string()} : json::serialize(each.value()));
     }
   out.after_verify = in.flag("after_verify");
   out.answer = read_template(in, "answer", in.text("answer"));
@@ -254,7 +256,8 @@ parsed_scheme parse_scheme(std::string_view name, const json::object& preset) {
   parsed_scheme out;
   const auto* family = preset.if_contains("family");
   if (family && family->is_string() &&
-      std::find(later_families.begin(), later_families.end(), std::string_view{family->get_string()}) != later_families.end()) {
+      std::find(later_families.begin(), later_families.end(), std::string_view{family->get_string()}) !=
+        later_families.end()) {
     out.not_supported = true;
     out.errors.push_back({"/family", "this family is not supported yet"});
     return out;

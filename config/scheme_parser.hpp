@@ -23,8 +23,8 @@ struct parsed_scheme {
   bool not_supported = false;              ///< a family that exists and that this version does not know
 };
 
-/// Reads one preset, whether ours or a tenant's own (`custom`). Unknown keys are errors: a rule that is not understood must not be
-/// passed over in silence.
+/// Reads one preset, whether ours or a tenant's own (`custom`). Unknown keys are errors: a rule that is not understood
+/// must not be passed over in silence.
 parsed_scheme parse_scheme(std::string_view name, const boost::json::object& preset);
 
 } // namespace postrider

@@ -65,7 +65,8 @@ text_template read_template(const json_fields& in, std::string_view key, std::st
     const auto close = text.find('}');
     const auto inside = text.substr(1, close == std::string_view::npos ? close : close - 1);
     const auto colon = inside.find(':');
-    const auto* kind = colon == std::string_view::npos ? find_word(plain_parts, inside) : find_word(named_parts, inside.substr(0, colon));
+    const auto* kind = colon == std::string_view::npos ? find_word(plain_parts, inside)
+                                                       : find_word(named_parts, inside.substr(0, colon));
     if (close == std::string_view::npos || !kind) {
       in.fail(key, "unknown template part: " + std::string{inside});
       return out;
@@ -73,7 +74,8 @@ text_template read_template(const json_fields& in, std::string_view key, std::st
     template_part part{*kind};
     if (colon != std::string_view::npos) {
       part.name = inside.substr(colon + 1);
-      if (*kind == template_part::what::json || *kind == template_part::what::optional_json || *kind == template_part::what::hmac_hex)
+      if (*kind == template_part::what::json || *kind == template_part::what::optional_json ||
+          *kind == template_part::what::hmac_hex)
         part.path = read_path(in, key, part.name);
     }
     out.push_back(std::move(part));
@@ -122,7 +124,8 @@ value_place read_place(const json::object& object, std::string pointer, std::vec
   return in.find("secrets"), in.find("unit"), in.find("max_age"), in.find("max_future"), in.refuse_unknown(), out;
 }
 
-timestamp_rule read_timestamp(const json::object& object, const std::string& pointer, std::vector<scheme_error>& errors) {
+timestamp_rule read_timestamp(const json::object& object, const std::string& pointer,
+                              std::vector<scheme_error>& errors) {
   timestamp_rule out;
   out.from = read_place(object, pointer, errors);
   json_fields in{object, pointer, errors};
@@ -132,7 +135,8 @@ timestamp_rule read_timestamp(const json::object& object, const std::string& poi
   return out;
 }
 
-value_source read_source(const json_fields& in, std::string_view key, std::string_view text, const provider_scheme& scheme) {
+value_source read_source(const json_fields& in, std::string_view key, std::string_view text,
+                         const provider_scheme& scheme) {
   using what = value_source::what;
   if (text.empty())
     return {};
@@ -146,7 +150,10 @@ value_source read_source(const json_fields& in, std::string_view key, std::strin
   if (word == "other_key" && !rest.empty())
     return {what::other_key, std::string{rest}};
   if (word == "b64json" && rest.find(':') != std::string_view::npos)
-    return {what::base64_json, {}, read_path(in, key, rest.substr(rest.find(':') + 1)), read_path(in, key, rest.substr(0, rest.find(':')))};
+    return {what::base64_json,
+            {},
+            read_path(in, key, rest.substr(rest.find(':') + 1)),
+            read_path(in, key, rest.substr(0, rest.find(':')))};
   if (word == "xml" && !rest.empty())
     for (const auto& part : scheme.signed_texts.empty() ? text_template{} : scheme.signed_texts.front())
       if (part.kind == template_part::what::form)

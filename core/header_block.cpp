@@ -6,11 +6,13 @@ namespace postrider {
 
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool equal_names(std::string_view left, std::string_view right) noexcept {
-  return left.size() == right.size()
-         && std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) { return lower(a) == lower(b); });
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) { return lower(a) == lower(b); });
 }
 
 bool starts_with_name(std::string_view name, std::string_view prefix) noexcept {
@@ -76,8 +78,8 @@ std::string without_credentials(std::string_view block, std::span<const std::str
   kept.reserve(block.size());
   header_line line;
   while (next_line(block, line)) {
-    const bool credential = equal_names(line.name, "authorization") || equal_names(line.name, "cookie")
-                            || starts_with_name(line.name, "proxy-") || is_named(line.name, also);
+    const bool credential = equal_names(line.name, "authorization") || equal_names(line.name, "cookie") ||
+                            starts_with_name(line.name, "proxy-") || is_named(line.name, also);
     if (!credential)
       kept += line.whole;
   }

@@ -22,7 +22,8 @@ void for_each_header(std::string_view block, const std::function<void(std::strin
 /// ASCII letters in lower case.
 std::string lower_case(std::string_view text);
 
-/// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's own tokens).
+/// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's
+/// own tokens).
 std::string without_credentials(std::string_view block, std::span<const std::string> also);
 
 /// The lines of the named headers, for forwarding: in the order of the block, as received.

@@ -30,7 +30,9 @@ struct json_document::content {
 
 namespace {
 
-const json::value& value_of(const void* raw) noexcept { return *static_cast<const json::value*>(raw); }
+const json::value& value_of(const void* raw) noexcept {
+  return *static_cast<const json::value*>(raw);
+}
 
 const json::value* step_into(const json::value& from, std::string_view name) {
   if (const auto* object = from.if_object())
@@ -119,8 +121,12 @@ std::optional<std::string> json_document::text_of(node value) {
   }
 }
 
-bool json_document::is_number(node value) noexcept { return value && value_of(value.value_).is_number(); }
-bool json_document::is_null(node value) noexcept { return value && value_of(value.value_).is_null(); }
+bool json_document::is_number(node value) noexcept {
+  return value && value_of(value.value_).is_number();
+}
+bool json_document::is_null(node value) noexcept {
+  return value && value_of(value.value_).is_null();
+}
 
 bool json_document::is_text_or_number(node value) noexcept {
   return value && (value_of(value.value_).is_string() || value_of(value.value_).is_number());
@@ -135,6 +141,8 @@ std::vector<std::string> json_document::names_of(node object) {
   return out;
 }
 
-std::string to_json_string(std::string_view text) { return json::serialize(json::string_view{text}); }
+std::string to_json_string(std::string_view text) {
+  return json::serialize(json::string_view{text});
+}
 
 } // namespace postrider

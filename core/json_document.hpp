@@ -8,8 +8,8 @@
 
 namespace postrider {
 
-/// A JSON text (RFC 8259) to look values up in. Of several members of one name the last counts. The document reads numbers as doubles where they
-/// are no 64-bit integers.
+/// A JSON text (RFC 8259) to look values up in. Of several members of one name the last counts. The document reads
+/// numbers as doubles where they are no 64-bit integers.
 class json_document {
 public:
   static constexpr int depth_max = 64;
@@ -35,10 +35,12 @@ public:
   [[nodiscard]] node root() const noexcept;
   /// Names of members or indices from `from` on, without `*`.
   [[nodiscard]] node find(node from, const std::vector<std::string>& path) const;
-  /// All values that a path with `*` leads to. Nothing: some step on the way is missing, or `*` stands on what is no array or an empty one.
+  /// All values that a path with `*` leads to. Nothing: some step on the way is missing, or `*` stands on what is no
+  /// array or an empty one.
   [[nodiscard]] std::optional<std::vector<node>> find_each(node from, const std::vector<std::string>& path) const;
 
-  /// A string as it is, a number in its shortest decimal form, true and false as words; nothing for null, arrays, objects.
+  /// A string as it is, a number in its shortest decimal form, true and false as words; nothing for null, arrays,
+  /// objects.
   [[nodiscard]] static std::optional<std::string> text_of(node value);
   [[nodiscard]] static bool is_text_or_number(node value) noexcept;
   [[nodiscard]] static bool is_number(node value) noexcept;

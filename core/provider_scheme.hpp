@@ -41,8 +41,8 @@ struct template_part {
   enum class what : std::uint8_t {
     literal,
     body,
-    timestamp,     ///< as sent, never written anew
-    url,           ///< by the scheme's url rule
+    timestamp, ///< as sent, never written anew
+    url,       ///< by the scheme's url rule
     method,
     header,
     json,          ///< must be there
@@ -65,13 +65,13 @@ using text_template = std::vector<template_part>;
 struct value_place {
   enum class where : std::uint8_t { nowhere, header, header_pattern, json, each_json, form, query };
   where kind = where::nowhere;
-  std::string name{};              ///< of a header, form field or query parameter; `=key`: the name is that of `config`
-  simple_pattern pattern{};        ///< header_pattern: lower-case names
+  std::string name{};       ///< of a header, form field or query parameter; `=key`: the name is that of `config`
+  simple_pattern pattern{}; ///< header_pattern: lower-case names
   json_path path{};
-  char separator = '\0';           ///< of a list
-  text_template prefix{};          ///< elements count that begin so, and count without it
-  std::string secret_key{};        ///< the key of `config` that alone may have signed this one
-  std::string index_separator{};   ///< after it stands which of `index_secrets` signed
+  char separator = '\0';         ///< of a list
+  text_template prefix{};        ///< elements count that begin so, and count without it
+  std::string secret_key{};      ///< the key of `config` that alone may have signed this one
+  std::string index_separator{}; ///< after it stands which of `index_secrets` signed
 };
 
 struct timestamp_rule {
@@ -106,13 +106,13 @@ struct fixed_answer {
 
 /// A question of the provider that wants an answer of its own and makes no event.
 struct handshake_rule {
-  std::string method{};                                        ///< empty: any that the scheme takes
-  std::string query{};                                         ///< a parameter that must be there
-  simple_pattern query_pattern{};                              ///< and look so
-  std::vector<std::pair<std::string, std::string>> checks{};   ///< query parameters: text, or `=key` of `config`
-  std::vector<std::pair<json_path, std::string>> json{};       ///< values that the body must have
-  bool after_verify = false;                                   ///< signed like a delivery
-  text_template answer{};                                      ///< as text/plain, unless there is `answer_json`
+  std::string method{};                                      ///< empty: any that the scheme takes
+  std::string query{};                                       ///< a parameter that must be there
+  simple_pattern query_pattern{};                            ///< and look so
+  std::vector<std::pair<std::string, std::string>> checks{}; ///< query parameters: text, or `=key` of `config`
+  std::vector<std::pair<json_path, std::string>> json{};     ///< values that the body must have
+  bool after_verify = false;                                 ///< signed like a delivery
+  text_template answer{};                                    ///< as text/plain, unless there is `answer_json`
   struct member {
     std::string name;
     text_template value;
@@ -135,13 +135,13 @@ struct provider_scheme {
   struct {
     std::string query{};
     hash_kind hash = hash_kind::sha256;
-  } body_digest{};                                                       ///< a parameter of the query holds the body's hash in hex
-  std::vector<std::pair<std::string, std::string>> fixed{};              ///< headers that must have one value
+  } body_digest{};                                          ///< a parameter of the query holds the body's hash in hex
+  std::vector<std::pair<std::string, std::string>> fixed{}; ///< headers that must have one value
   std::vector<std::string> required_headers{};
   std::vector<json_path> required_fields{};
-  std::vector<std::pair<std::string, simple_pattern>> form_patterns{};   ///< form fields that must look so
-  std::vector<std::pair<std::string, std::string>> aliases{};            ///< header: its other name
-  std::string index_secrets{};                                           ///< the key of `config` with a secret per index
+  std::vector<std::pair<std::string, simple_pattern>> form_patterns{}; ///< form fields that must look so
+  std::vector<std::pair<std::string, std::string>> aliases{};          ///< header: its other name
+  std::string index_secrets{};                                         ///< the key of `config` with a secret per index
   value_source event_id{};
   value_source event_type{};
   std::vector<std::string> methods{"POST"};

@@ -217,8 +217,7 @@ uuid dedupe_key_of(const source_config& source, const verification& verified, st
   if (source.dedupe == dedupe_mode::id && !verified.provider_event_id.empty())
     return dedupe_key(source.id, verified.event_type, verified.provider_event_id);
   const auto digest = sha256(body);
-  return dedupe_key(source.id, verified.event_type,
-                    {reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return dedupe_key(source.id, verified.event_type, {reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 } // namespace postrider

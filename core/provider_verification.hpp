@@ -20,17 +20,19 @@ struct verification {
   [[nodiscard]] bool accepted() const noexcept { return reason == verify_reason::ok && !handshake; }
 };
 
-/// Interprets the source's scheme (core/provider_scheme.hpp) over the raw bytes of one request; fails closed. Handshakes are answered, those that are
-/// signed only when they verify; id and type are read only of what is verified. `now` decides which rotated secrets still count and
-/// how old a timestamp is. A source without rules or without a usable secret believes nothing, and an empty secret is none: anybody
-/// could sign with it.
+/// Interprets the source's scheme (core/provider_scheme.hpp) over the raw bytes of one request; fails closed.
+/// Handshakes are answered, those that are signed only when they verify; id and type are read only of what is verified.
+/// `now` decides which rotated secrets still count and how old a timestamp is. A source without rules or without a
+/// usable secret believes nothing, and an empty secret is none: anybody could sign with it.
 ///
-/// Every secret is tried with every signature, whichever matches, and compared in constant time. At most 32 signatures are looked at.
+/// Every secret is tried with every signature, whichever matches, and compared in constant time. At most 32 signatures
+/// are looked at.
 verification verify_request(const source_config& source, const provider_request& request, wall_time now);
 
-/// The key under which the same webhook is known again (api.md: the same source, event type and provider event id; without an id
-/// the SHA-256 of the body stands for it; with dedupe off, the event's own id).
-uuid dedupe_key_of(const source_config& source, const verification& verified, std::string_view body, const event_id& own) noexcept;
+/// The key under which the same webhook is known again (api.md: the same source, event type and provider event id;
+/// without an id the SHA-256 of the body stands for it; with dedupe off, the event's own id).
+uuid dedupe_key_of(const source_config& source, const verification& verified, std::string_view body,
+                   const event_id& own) noexcept;
 
 /// Whether the scheme knows that request method at all; a handshake may have one of its own. Else the answer is 405.
 bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept;

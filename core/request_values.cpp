@@ -84,7 +84,9 @@ const form_fields& request_values::form_of_body() {
   return *form_;
 }
 
-std::optional<std::string_view> request_values::form(std::string_view name) { return find_field(form_of_body(), name); }
+std::optional<std::string_view> request_values::form(std::string_view name) {
+  return find_field(form_of_body(), name);
+}
 
 const json_document& request_values::json() {
   if (!json_)
@@ -126,8 +128,8 @@ const std::string& request_values::sorted_form() {
   return *sorted_form_;
 }
 
-template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope, std::string_view url,
-                        std::string_view timestamp, std::string_view secret) {
+template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope,
+                        std::string_view url, std::string_view timestamp, std::string_view secret) {
   using what = template_part::what;
   template_value out;
   out.parts.reserve(text.size());
@@ -189,12 +191,14 @@ template_value evaluate(std::span<const template_part> text, request_values& val
   return out;
 }
 
-std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret, hash_kind hash) {
+std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret,
+                          hash_kind hash) {
   using what = template_part::what;
   std::string out;
   for (const auto& part : text) {
     if (part.kind == what::hmac_hex || part.kind == what::hmac_hex_query) {
-      const auto message = part.kind == what::hmac_hex ? values.json_text(values.json().root(), part.path) : values.query(part.name);
+      const auto message =
+        part.kind == what::hmac_hex ? values.json_text(values.json().root(), part.path) : values.query(part.name);
       if (!message)
         return {};
       const auto mac = hmac_of(hash, secret, std::span{&*message, 1});

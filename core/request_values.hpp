@@ -25,8 +25,8 @@ struct provider_request {
 
 using scheme_settings = std::map<std::string, std::string>;
 
-/// Looks the values of a scheme's places up in one request. Body and query are parsed when first asked for; texts live as
-/// long as this object.
+/// Looks the values of a scheme's places up in one request. Body and query are parsed when first asked for; texts live
+/// as long as this object.
 class request_values {
 public:
   request_values(const provider_request& request, const provider_scheme& scheme, const scheme_settings& settings);
@@ -69,9 +69,10 @@ struct template_value {
   std::vector<std::string_view> parts{};
   template_part::what missing = template_part::what::literal; ///< literal: nothing is
 };
-template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope, std::string_view url,
-                        std::string_view timestamp, std::string_view secret);
+template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope,
+                        std::string_view url, std::string_view timestamp, std::string_view secret);
 /// The same in one piece; empty where something is missing.
-std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret, hash_kind hash);
+std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret,
+                          hash_kind hash);
 
 } // namespace postrider

@@ -8,10 +8,11 @@
 
 namespace postrider {
 
-/// Send credits of one endpoint: the part of DELIVERY's view that VERIFIERs read. Whoever takes one may have the delivery committed as
-/// `in_flight`, attempt 1, in the accept's own transaction. DELIVERY lends only while it owns the shard, the breaker is closed and there
-/// is room; STORE's answer ends each credit that was taken. The number lent is a soft bound (two threads may pass it by a few); the
-/// endpoint's window, which decides what is sent, is a hard one. Lock-free.
+/// Send credits of one endpoint: the part of DELIVERY's view that VERIFIERs read. Whoever takes one may have the
+/// delivery committed as `in_flight`, attempt 1, in the accept's own transaction. DELIVERY lends only while it owns the
+/// shard, the breaker is closed and there is room; STORE's answer ends each credit that was taken. The number lent is a
+/// soft bound (two threads may pass it by a few); the endpoint's window, which decides what is sent, is a hard one.
+/// Lock-free.
 class send_credits {
 public:
   /// DELIVERY: from now on, so many may be taken under that fence.

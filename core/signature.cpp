@@ -14,7 +14,9 @@ namespace postrider {
 namespace {
 
 constexpr std::size_t block_size_max = 128;
-constexpr std::size_t block_size(hash_kind kind) { return kind == hash_kind::sha512 ? 128 : 64; }
+constexpr std::size_t block_size(hash_kind kind) {
+  return kind == hash_kind::sha512 ? 128 : 64;
+}
 
 /// Without SHA-256 no request can be believed and none be signed: a broken installation, not a condition to handle.
 void require(bool good) noexcept {

@@ -20,14 +20,14 @@ struct candidate {
 /// Those of one scope, and what else was found in their places.
 struct candidates {
   std::vector<candidate> all{};
-  bool garbage = false;   ///< something that is not of the scheme's form
+  bool garbage = false; ///< something that is not of the scheme's form
   bool other_version = false;
   bool cut_short = false; ///< a signature whose end is missing
 };
 
 bool is_other_version(std::string_view element, std::string_view prefix) noexcept {
-  // `v1=`, `v1,`, `sha256=`: letters, digits, letters, a sign. Another of that form with something after it is a version that the scheme
-  // does not take; anything else is not of the scheme's form at all.
+  // `v1=`, `v1,`, `sha256=`: letters, digits, letters, a sign. Another of that form with something after it is a
+  // version that the scheme does not take; anything else is not of the scheme's form at all.
   if (prefix.empty() || (prefix.back() != '=' && prefix.back() != ','))
     return false;
   const auto end = element.find(prefix.back());
@@ -161,8 +161,9 @@ private:
     for (const auto scope : scopes_)
       for (const auto& text : scheme_.signed_texts)
         for (const auto& part : text)
-          if (part.kind == template_part::what::json ? !values_.json_text(scope, part.path)
-                                                     : part.kind == template_part::what::form && !values_.form(part.name))
+          if (part.kind == template_part::what::json
+                ? !values_.json_text(scope, part.path)
+                : part.kind == template_part::what::form && !values_.form(part.name))
             return verify_reason::field_missing;
     return verify_reason::ok;
   }
@@ -173,9 +174,8 @@ private:
     };
     return std::any_of(scheme_.signatures.begin(), scheme_.signatures.end(),
                        [](const value_place& place) { return place.kind == value_place::where::json; }) ||
-           std::any_of(scheme_.signed_texts.begin(), scheme_.signed_texts.end(), [&](const text_template& text) {
-             return std::any_of(text.begin(), text.end(), is_json);
-           });
+           std::any_of(scheme_.signed_texts.begin(), scheme_.signed_texts.end(),
+                       [&](const text_template& text) { return std::any_of(text.begin(), text.end(), is_json); });
   }
 
   verify_reason collect_signatures() {
@@ -261,7 +261,8 @@ private:
     if (place.kind == value_place::where::json) {
       const auto node = values_.json().find(values_.json().root(), place.path);
       timestamp_ = json_document::text_of(node).value_or("");
-      malformed_ |= scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds && node && !json_document::is_number(node);
+      malformed_ |=
+        scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds && node && !json_document::is_number(node);
       return timestamp_.empty() ? verify_reason::timestamp_missing : verify_reason::ok;
     }
     const auto header = values_.header(place.name).value;
@@ -300,7 +301,8 @@ private:
     if (!sent_at_)
       return true;
     const auto& rule = *scheme_.timestamp;
-    return (!rule.max_age || now_ - *sent_at_ <= *rule.max_age) && (!rule.max_future || *sent_at_ - now_ <= *rule.max_future);
+    return (!rule.max_age || now_ - *sent_at_ <= *rule.max_age) &&
+           (!rule.max_future || *sent_at_ - now_ <= *rule.max_future);
   }
 
   bool is_body_digest_right() {
@@ -359,8 +361,8 @@ private:
 
 } // namespace
 
-check_result check_signature(const provider_scheme& scheme, request_values& values, std::span<const std::string_view> secrets,
-                             wall_time now) {
+check_result check_signature(const provider_scheme& scheme, request_values& values,
+                             std::span<const std::string_view> secrets, wall_time now) {
   return signature_checker{scheme, values, secrets, now}.check();
 }
 

@@ -16,10 +16,11 @@ struct check_result {
 };
 
 /// Whether a request is signed as its scheme demands. `secrets`: valid now, newest first, none empty.
-check_result check_signature(const provider_scheme& scheme, request_values& values, std::span<const std::string_view> secrets,
-                             wall_time now);
+check_result check_signature(const provider_scheme& scheme, request_values& values,
+                             std::span<const std::string_view> secrets, wall_time now);
 /// Likewise of the families whose requests carry the secret itself.
-check_result check_token(const provider_scheme& scheme, request_values& values, std::span<const std::string_view> secrets);
+check_result check_token(const provider_scheme& scheme, request_values& values,
+                         std::span<const std::string_view> secrets);
 check_result check_basic(request_values& values, std::span<const std::string_view> secrets);
 
 } // namespace postrider

@@ -10,7 +10,9 @@ namespace {
 using characters = std::bitset<256>;
 constexpr std::string_view signs_with_meaning = "^$.|?*+()[]{}\\";
 
-std::size_t index_of(char c) noexcept { return static_cast<unsigned char>(c); }
+std::size_t index_of(char c) noexcept {
+  return static_cast<unsigned char>(c);
+}
 
 /// Reads from the front of a pattern; what it has read is gone from `rest`.
 struct pattern_reader {

@@ -9,13 +9,14 @@
 
 namespace postrider {
 
-/// The small part of regular expressions that presets use, matched in linear time: a tenant may write patterns, and must not be
-/// able to write a slow one. The whole text must match: `^`, then literal characters, `\d`, `\` before a sign, `[A-Za-z0-9]` classes, each with
-/// `+`, `{m}` or `{m,n}` or nothing after it, then `$`. A repeated class takes all it can: what follows it must not begin with one
-/// of its characters, and such a pattern is refused.
+/// The small part of regular expressions that presets use, matched in linear time: a tenant may write patterns, and
+/// must not be able to write a slow one. The whole text must match: `^`, then literal characters, `\d`, `\` before a
+/// sign, `[A-Za-z0-9]` classes, each with
+/// `+`, `{m}` or `{m,n}` or nothing after it, then `$`. A repeated class takes all it can: what follows it must not
+/// begin with one of its characters, and such a pattern is refused.
 class simple_pattern {
 public:
-  static constexpr std::size_t text_max = 256;  ///< bytes of a pattern
+  static constexpr std::size_t text_max = 256;    ///< bytes of a pattern
   static constexpr std::size_t count_max = 4'096; ///< of a repetition
 
   /// Matches nothing.

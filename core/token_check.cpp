@@ -17,7 +17,8 @@ std::string_view find_equal(std::string_view given, std::span<const std::string_
 
 } // namespace
 
-check_result check_token(const provider_scheme& scheme, request_values& values, std::span<const std::string_view> secrets) {
+check_result check_token(const provider_scheme& scheme, request_values& values,
+                         std::span<const std::string_view> secrets) {
   using where = value_place::where;
   const auto& place = scheme.signatures.front();
   std::vector<std::string_view> tokens;
@@ -49,7 +50,8 @@ check_result check_basic(request_values& values, std::span<const std::string_vie
   const auto header = values.header("Authorization").value;
   if (header.empty())
     return {verify_reason::signature_missing};
-  const bool is_basic = header.size() > scheme_name.size() && lower_case(header.substr(0, scheme_name.size())) == scheme_name;
+  const bool is_basic =
+    header.size() > scheme_name.size() && lower_case(header.substr(0, scheme_name.size())) == scheme_name;
   const auto credentials = is_basic ? decode_base64(header.substr(scheme_name.size())) : std::nullopt;
   const auto colon = credentials ? credentials->find(':') : std::string::npos;
   if (colon == std::string::npos)

@@ -30,18 +30,18 @@ binary_array tenants_of(std::span<const queued_accept> items) {
 /// The arrays of one accept statement.
 struct accept_parameters {
   explicit accept_parameters(std::span<const queued_accept> items)
-    : keys{array_type::uuid, items.size(), 16}
-    , ids{array_type::uuid, items.size(), 16}
-    , tenants{array_type::int8, items.size()}
-    , versions{array_type::int8, items.size()}
-    , sources{array_type::int8, items.size()}
-    , types{array_type::text, items.size(), 24}
-    , provider_ids{array_type::text, items.size(), 40}
-    , content_types{array_type::text, items.size(), 20}
-    , headers{array_type::bytea, items.size(), 512}
-    , forward_headers{array_type::bytea, items.size(), 128}
-    , bodies{array_type::bytea, items.size(), average_body(items)}
-    , distinct_tenants{tenants_of(items)} {
+      : keys{array_type::uuid, items.size(), 16}
+      , ids{array_type::uuid, items.size(), 16}
+      , tenants{array_type::int8, items.size()}
+      , versions{array_type::int8, items.size()}
+      , sources{array_type::int8, items.size()}
+      , types{array_type::text, items.size(), 24}
+      , provider_ids{array_type::text, items.size(), 40}
+      , content_types{array_type::text, items.size(), 20}
+      , headers{array_type::bytea, items.size(), 512}
+      , forward_headers{array_type::bytea, items.size(), 128}
+      , bodies{array_type::bytea, items.size(), average_body(items)}
+      , distinct_tenants{tenants_of(items)} {
     std::vector<const queued_accept*> sorted;
     sorted.reserve(items.size());
     for (const auto& each : items)
@@ -84,7 +84,8 @@ struct accept_parameters {
     }
   }
 
-  binary_array keys, ids, tenants, versions, sources, types, provider_ids, content_types, headers, forward_headers, bodies;
+  binary_array keys, ids, tenants, versions, sources, types, provider_ids, content_types, headers, forward_headers,
+    bodies;
   binary_array delivery_ids{array_type::uuid}, delivery_events{array_type::uuid}, delivery_tenants{array_type::int8},
     endpoints{array_type::int8}, shards{array_type::int2}, seeds{array_type::int4}, fences{array_type::int8};
   binary_array distinct_tenants;

@@ -11,9 +11,7 @@ constexpr milliseconds expiry_step{100};
 } // namespace
 
 accept_queue::accept_queue(limits bounds, metrics& counts, expired_handler expired)
-  : bounds_{bounds}
-  , metrics_{counts}
-  , expired_{std::move(expired)} {
+    : bounds_{bounds}, metrics_{counts}, expired_{std::move(expired)} {
   expiry_ = std::thread{[this] { watch_deadlines(); }};
 }
 

@@ -21,9 +21,9 @@ struct queued_accept {
   bool in_doubt = false; ///< a statement with it was sent, and its fate is not known
 };
 
-/// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that an outage costs
-/// a known amount of memory. An item that is past its deadline is handed out as expired by a thread of the queue's own, whatever the
-/// writers are waiting for. Thread-safe.
+/// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that
+/// an outage costs a known amount of memory. An item that is past its deadline is handed out as expired by a thread of
+/// the queue's own, whatever the writers are waiting for. Thread-safe.
 class accept_queue {
 public:
   struct limits {

@@ -31,19 +31,19 @@ inline constexpr std::string_view accept_tail = R"sql(), e as (
 select (select count(*) from d), (select count(*) from x where state = 1)
 )sql";
 
-/// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then the events whose
-/// key is new, their deliveries, and the counters.
+/// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then
+/// the events whose key is new, their deliveries, and the counters.
 ///
-/// A row is left out, and only then, when its key is taken, today or within the window, or when its plan's config version is not the
-/// tenant's any more. A delivery rides (`in_flight`, attempt 1, no due time) if it brings a fence and shard_lease still shows that
-/// fence, unexpired; otherwise it is pending and due at once.
+/// A row is left out, and only then, when its key is taken, today or within the window, or when its plan's config
+/// version is not the tenant's any more. A delivery rides (`in_flight`, attempt 1, no due time) if it brings a fence
+/// and shard_lease still shows that fence, unexpired; otherwise it is pending and due at once.
 ///
-/// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch (plans are pinned).
-/// In the first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
+/// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch
+/// (plans are pinned). In the first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
-/// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18 fence or 0;
-/// $19 the batch's tenants, each once.
+/// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
+/// fence or 0; $19 the batch's tenants, each once.
 inline const std::string accept_sql = std::string{R"sql(
 with d as (
   insert into dedupe (key, event_id, day)
@@ -58,8 +58,8 @@ with d as (
   returning event_id
 )sql"} + std::string{accept_tail};
 
-/// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's table, because other
-/// transactions may still believe in yesterday.
+/// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's
+/// table, because other transactions may still believe in yesterday.
 inline const std::string accept_midnight_sql = std::string{R"sql(
 with y as (
   insert into dedupe (key, event_id, day)
@@ -78,8 +78,8 @@ with y as (
   returning event_id
 )sql"} + std::string{accept_tail};
 
-/// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a duplicate leaves
-/// its key in one of the two days.
+/// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a
+/// duplicate leaves its key in one of the two days.
 inline constexpr std::string_view find_first_sql = R"sql(
 select u.ordinal - 1, o.event_id
 from unnest($1::uuid[], $2::bigint[]) with ordinality u (key, tenant_no, ordinal)

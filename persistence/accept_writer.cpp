@@ -50,8 +50,7 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
 }
 
 accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog)
-  : environment_{std::move(environment)}
-  , session_{std::move(options), dog, environment_.counts} {
+    : environment_{std::move(environment)}, session_{std::move(options), dog, environment_.counts} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -112,8 +111,10 @@ void accept_writer::write(std::vector<queued_accept> batch) {
   const auto live = std::stable_partition(batch.begin(), batch.end(), [](const queued_accept& each) {
     return each.item->outcome != accept_outcome::waiting;
   });
-  // The answer is owed by the deadline: a call that hangs is cut then, but never a healthy one for an item that came late.
-  session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest - now), milliseconds{800}, milliseconds{5'000}));
+  // The answer is owed by the deadline: a call that hangs is cut then, but never a healthy one for an item that came
+  // late.
+  session_.set_call_deadline(
+    std::clamp(std::chrono::ceil<milliseconds>(soonest - now), milliseconds{800}, milliseconds{5'000}));
   if (live != batch.end())
     attempt({live, batch.end()});
 
@@ -161,7 +162,8 @@ void accept_writer::classify(std::span<queued_accept> items) {
     } else if (!found->version_current[i]) {
       item.outcome = accept_outcome::stale;
     }
-    // Else it stays waiting: the key was taken by a transaction that then failed, or the day has just begun. It runs again.
+    // Else it stays waiting: the key was taken by a transaction that then failed, or the day has just begun. It runs
+    // again.
   }
   const auto end = std::stable_partition(items.begin(), items.end(), [](const queued_accept& each) {
     return each.item->outcome == accept_outcome::accepted;

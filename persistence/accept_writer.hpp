@@ -27,8 +27,9 @@ struct accept_environment {
   std::function<void()> partitions_missing; ///< asks maintenance to create them now
 };
 
-/// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt (connection lost
-/// while it ran), the same statement runs again with the same ids; a batch that fails for one row's sake is bisected.
+/// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt
+/// (connection lost while it ran), the same statement runs again with the same ids; a batch that fails for one row's
+/// sake is bisected.
 class accept_writer {
 public:
   accept_writer(accept_environment environment, session_options options, watchdog& dog);

@@ -13,12 +13,11 @@ namespace postrider {
 /// The sessions whose loss makes the node not ready.
 enum class session_role : std::uint8_t { lease = 0, accept = 1, record = 2, claim = 3 };
 
-/// Tells the node, once per change, whether the database is usable: it is while every role has a connection. Thread-safe.
+/// Tells the node, once per change, whether the database is usable: it is while every role has a connection.
+/// Thread-safe.
 class availability {
 public:
-  availability(store_events& events, metrics& counts)
-    : events_{events}
-    , metrics_{counts} {}
+  availability(store_events& events, metrics& counts) : events_{events}, metrics_{counts} {}
 
   void report(session_role role, bool usable, const std::string& detail) {
     const std::lock_guard lock{mutex_};

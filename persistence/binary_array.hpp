@@ -14,10 +14,18 @@
 namespace postrider {
 
 /// PostgreSQL's numbers of the element types that we send (catalog/pg_type.dat).
-enum class array_type : std::uint32_t { bytea = 17, int8 = 20, int2 = 21, int4 = 23, text = 25, timestamptz = 1184, uuid = 2950 };
+enum class array_type : std::uint32_t {
+  bytea = 17,
+  int8 = 20,
+  int2 = 21,
+  int4 = 23,
+  text = 25,
+  timestamptz = 1184,
+  uuid = 2950
+};
 
-/// A one-dimensional array parameter in PostgreSQL's binary form (array_recv): one statement then carries a whole batch, and nothing is
-/// quoted or parsed. Add the elements in order, then hand `data()` to libpqxx as a binarystring.
+/// A one-dimensional array parameter in PostgreSQL's binary form (array_recv): one statement then carries a whole
+/// batch, and nothing is quoted or parsed. Add the elements in order, then hand `data()` to libpqxx as a binarystring.
 class binary_array {
 public:
   explicit binary_array(array_type type, std::size_t expected = 0, std::size_t bytes_each = 8) {

@@ -6,12 +6,12 @@
 /// What the claimer and the sweeper run.
 namespace postrider {
 
-/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets its deadline.
-/// Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is scheduled; 2, a row in flight
-/// past its deadline; 3, the fence holds (missing: it does not).
+/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets
+/// its deadline. Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is
+/// scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not).
 ///
-/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below it are not visited
-/// $8 true: the first one even if it is not due
+/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
+/// it are not visited $8 true: the first one even if it is not due
 inline constexpr std::string_view claim_sql = R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
@@ -56,8 +56,8 @@ select 3, null, null, null, null, fence, null, null, null, null, null, null, nul
 order by 1, 17
 )sql";
 
-/// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its schedule is used
-/// up. Answers how many victims there were, how many were closed, and the last victim's id.
+/// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
+/// schedule is used up. Answers how many victims there were, how many were closed, and the last victim's id.
 inline constexpr std::string_view interrupt_tail = R"sql(
 , p as (
   update delivery
@@ -85,7 +85,8 @@ with mine as materialized (
   where l.expires_at > clock_timestamp()
 ))sql";
 
-/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4 below id  $5 limit
+/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4 below
+/// id  $5 limit
 inline const std::string interrupt_rides_sql = std::string{mine_head} + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
@@ -116,9 +117,9 @@ inline const std::string interrupt_endpoint_sql = std::string{mine_head} + R"sql
     and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
 ))sql" + std::string{interrupt_tail};
 
-/// A page of a deleted endpoint's live rows becomes dead (reason 4); an attempt that is in flight gets its row as interrupted: nobody
-/// runs it. Answers how many rows the page had, and whether the lease holds. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 limit
-/// $5 lowest id that may have ridden
+/// A page of a deleted endpoint's live rows becomes dead (reason 4); an attempt that is in flight gets its row as
+/// interrupted: nobody runs it. Answers how many rows the page had, and whether the lease holds. $1 shards (one)  $2
+/// fences (one)  $3 endpoint  $4 limit $5 lowest id that may have ridden
 inline const std::string close_deleted_sql = std::string{mine_head} + R"sql(
 , victims as materialized (
   (select id, fence, state, updated_at from delivery
@@ -150,16 +151,16 @@ inline const std::string close_deleted_sql = std::string{mine_head} + R"sql(
 select (select count(*) from victims), exists (select from mine)
 )sql";
 
-/// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who decides. $3 from id
-/// $4 below id
+/// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who
+/// decides. $3 from id $4 below id
 inline const std::string expose_rides_sql = std::string{mine_head} + R"sql(
 update delivery set next_attempt_at = now()
 where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1
   and ((shard, fence) in (select shard, fence from mine)) is true
 )sql";
 
-/// Skip scan: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. $1 shards  $2 only what is due
-/// by then
+/// Skip scan: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. $1 shards  $2
+/// only what is due by then
 inline constexpr std::string_view due_endpoints_sql = R"sql(
 with recursive first as (
   (select shard, endpoint_no, tenant_no, next_attempt_at from delivery

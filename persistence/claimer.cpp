@@ -49,7 +49,8 @@ claim_result read_claim(const pqxx::result& rows) {
       out.next_due = read_time_up(row[5]);
       break;
     case row_kind::overdue:
-      out.overdue_attempts.push_back({{read_uuid(row[1])}, row[5].as<std::int64_t>(), row[2].as<std::uint32_t>(), row[3].as<std::uint32_t>()});
+      out.overdue_attempts.push_back(
+        {{read_uuid(row[1])}, row[5].as<std::int64_t>(), row[2].as<std::uint32_t>(), row[3].as<std::uint32_t>()});
       break;
     case row_kind::owned:
       out.owned = true;
@@ -72,7 +73,8 @@ std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time no
   return found->second.lower;
 }
 
-void claimer::remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded, mono_time now) {
+void claimer::remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded,
+                       mono_time now) {
   if (bounds_.size() >= bounds_max)
     bounds_.clear(); // the next looks are unbounded, and no worse than that
   auto& found = bounds_[request.endpoint];
@@ -88,9 +90,9 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   std::optional<wall_time> last_claimed;
   auto out = on.call([&](pqxx::connection_base& connection) {
     const auto rows = pqxx::nontransaction{connection}.exec_prepared(
-      "claim", request.shard, request.endpoint, request.under, parameter(request.now), parameter(request.attempt_deadline),
-      std::clamp<std::uint32_t>(request.limit, 1, 256), lower ? parameter(*lower) : std::string{"-infinity"},
-      request.even_if_not_due);
+      "claim", request.shard, request.endpoint, request.under, parameter(request.now),
+      parameter(request.attempt_deadline), std::clamp<std::uint32_t>(request.limit, 1, 256),
+      lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due);
     auto result = read_claim(rows);
     if (!result.claimed.empty())
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
@@ -114,18 +116,20 @@ session_result<std::size_t> claimer::close_interrupted(session& on, endpoint_no 
     ids.add(each.value);
   return on.call([&](pqxx::connection_base& connection) {
     return pqxx::nontransaction{connection}
-      .exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids), to_string(rides_from))[1]
+      .exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids),
+                      to_string(rides_from))[1]
       .as<std::size_t>();
   });
 }
 
-session_result<bool> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under, const uuid& rides_from) {
+session_result<bool> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under,
+                                            const uuid& rides_from) {
   binary_array shards{array_type::int2}, fences{array_type::int8};
   shards.add(shard);
   fences.add(under);
   return on.call([&](pqxx::connection_base& connection) {
-    const auto row = pqxx::nontransaction{connection}.exec_prepared1("close_deleted", parameter(shards), parameter(fences), endpoint,
-                                                                     page_size, to_string(rides_from));
+    const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+      "close_deleted", parameter(shards), parameter(fences), endpoint, page_size, to_string(rides_from));
     return row[0].as<int>() >= page_size;
   });
 }

@@ -12,12 +12,11 @@
 
 namespace postrider {
 
-/// Claims, on the thread of the claim session. Remembers for each endpoint below which due time only dead index entries are left; once a
-/// minute it looks without that bound. Not thread-safe.
+/// Claims, on the thread of the claim session. Remembers for each endpoint below which due time only dead index entries
+/// are left; once a minute it looks without that bound. Not thread-safe.
 class claimer {
 public:
-  explicit claimer(metrics& counts)
-    : metrics_{counts} {}
+  explicit claimer(metrics& counts) : metrics_{counts} {}
 
   static std::vector<prepared_sql> statements();
 
@@ -26,17 +25,19 @@ public:
   static session_result<std::size_t> close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
                                                        const std::vector<delivery_id>& known, const uuid& rides_from);
   /// One page of a deleted endpoint's live rows becomes dead. Whether there may be more.
-  static session_result<bool> close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under, const uuid& rides_from);
+  static session_result<bool> close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under,
+                                            const uuid& rides_from);
 
 private:
   struct bound {
-    wall_time lower{};       ///< nothing is due before
+    wall_time lower{};        ///< nothing is due before
     mono_time unbounded_at{}; ///< when it was last looked without
   };
   static constexpr std::size_t bounds_max = 65'536;
 
   [[nodiscard]] std::optional<wall_time> lower_bound(endpoint_no endpoint, mono_time now);
-  void remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded, mono_time now);
+  void remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded,
+                mono_time now);
 
   metrics& metrics_;
   std::unordered_map<endpoint_no, bound> bounds_;

@@ -33,9 +33,12 @@ result<std::string> connection_string(const std::string& url, const std::string&
 
   const auto seconds = std::max<std::int64_t>(2, std::chrono::ceil<std::chrono::seconds>(connect_timeout).count());
   std::map<std::string, std::string> options{
-    {"application_name", application_name},       {"connect_timeout", std::to_string(seconds)},
-    {"keepalives_idle", "5"},                     {"keepalives_interval", "2"},
-    {"keepalives_count", "3"},                    {"tcp_user_timeout", "6000"},
+    {"application_name", application_name},
+    {"connect_timeout", std::to_string(seconds)},
+    {"keepalives_idle", "5"},
+    {"keepalives_interval", "2"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "6000"},
     {"client_encoding", "UTF8"},
   };
   for (const auto* each = parsed.get(); each->keyword != nullptr; ++each) {

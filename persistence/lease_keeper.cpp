@@ -39,10 +39,9 @@ problem name_taken(const std::string& name) {
 } // namespace
 
 lease_keeper::lease_keeper(lease_environment environment, lease_options options, session_options session, watchdog& dog)
-  : environment_{std::move(environment)}
-  , options_{std::move(options)}
-  , session_{with_statements(std::move(session)), dog, environment_.counts} {
-}
+    : environment_{std::move(environment)}
+    , options_{std::move(options)}
+    , session_{with_statements(std::move(session)), dog, environment_.counts} {}
 
 lease_keeper::~lease_keeper() {
   stop();
@@ -139,9 +138,9 @@ lease_keeper::step_result lease_keeper::renew() {
   const auto renewed = session_.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction transaction{connection};
     std::set<int> out;
-    for (const auto& row : transaction.exec_prepared("renew_leases", to_string(options_.node.incarnation), options_.node.name,
-                                                     options_.ttl.count(), parameter(shards), parameter(fences),
-                                                     parameter(low_waters), draining_.load() ? 1 : 0))
+    for (const auto& row : transaction.exec_prepared(
+           "renew_leases", to_string(options_.node.incarnation), options_.node.name, options_.ttl.count(),
+           parameter(shards), parameter(fences), parameter(low_waters), draining_.load() ? 1 : 0))
       out.insert(row[0].as<int>());
     const auto before = std::chrono::system_clock::now();
     const auto database_us = transaction.exec_prepared1("clock")[0].as<std::int64_t>();
@@ -191,8 +190,8 @@ bool lease_keeper::take_missing() {
     std::vector<shard_table::taken> out;
     const auto former = former_ && !former_->is_nil() ? std::optional{to_string(*former_)} : std::nullopt;
     for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
-           "take_leases", to_string(options_.node.incarnation), options_.node.name, options_.ttl.count(), parameter(shards),
-           parameter(chances), former ? former->c_str() : nullptr))
+           "take_leases", to_string(options_.node.incarnation), options_.node.name, options_.ttl.count(),
+           parameter(shards), parameter(chances), former ? former->c_str() : nullptr))
       out.push_back({{static_cast<shard_no>(row[0].as<int>()), row[1].as<std::int64_t>(), row[2].as<std::int64_t>()},
                      row[3].is_null() ? uuid{} : read_uuid(row[3])});
     return out;

@@ -23,9 +23,9 @@ namespace postrider {
 
 struct lease_options {
   node_identity node;
-  milliseconds ttl{6'000};   ///< at least 2 s
-  /// Called, once, when another process is found to live under this node's name after `start` had to return without knowing (the
-  /// database was away): this process must end.
+  milliseconds ttl{6'000}; ///< at least 2 s
+  /// Called, once, when another process is found to live under this node's name after `start` had to return without
+  /// knowing (the database was away): this process must end.
   std::function<void(problem)> refused{};
 };
 
@@ -41,9 +41,10 @@ struct lease_environment {
   std::function<void()> taken; ///< shards were taken: the sweep should look now
 };
 
-/// One thread and connection for leases and nothing else. Holds the incarnation's advisory lock, registers the node, takes shards and
-/// renews them with the heartbeat, measures the clock, and says until when the leases may be trusted: renewal's start + ttl - margin on
-/// CLOCK_BOOTTIME. Trust ends at once when the connection is lost: another process may then think this one dead.
+/// One thread and connection for leases and nothing else. Holds the incarnation's advisory lock, registers the node,
+/// takes shards and renews them with the heartbeat, measures the clock, and says until when the leases may be trusted:
+/// renewal's start + ttl - margin on CLOCK_BOOTTIME. Trust ends at once when the connection is lost: another process
+/// may then think this one dead.
 class lease_keeper {
 public:
   lease_keeper(lease_environment environment, lease_options options, session_options session, watchdog& dog);
@@ -51,8 +52,8 @@ public:
   lease_keeper(const lease_keeper&) = delete;
   lease_keeper& operator=(const lease_keeper&) = delete;
 
-  /// Waits, at most 10 s, until the node is registered, or the database turns out to be away (success: it will be registered when it
-  /// is back). 409 `node-name-taken`: another live process has the name; the keeper has ended then.
+  /// Waits, at most 10 s, until the node is registered, or the database turns out to be away (success: it will be
+  /// registered when it is back). 409 `node-name-taken`: another live process has the name; the keeper has ended then.
   result<void> start();
   /// From now on the heartbeat says `draining`.
   void drain() noexcept { draining_.store(true); }
@@ -63,7 +64,7 @@ private:
   enum class step_result : std::uint8_t { ok, failed, refused };
 
   void run();
-  step_result enter();        ///< connect, register, take
+  step_result enter(); ///< connect, register, take
   step_result renew();
   bool take_missing();
   void measure_clock(std::int64_t database_us, std::chrono::system_clock::time_point before,
@@ -86,7 +87,7 @@ private:
   std::mt19937 chance_{std::random_device{}()};
   std::promise<result<void>> decided_;
   bool is_decided_ = false;
-  bool told_ = false;          ///< the node thinks it holds leases
+  bool told_ = false; ///< the node thinks it holds leases
   std::thread thread_;
 };
 

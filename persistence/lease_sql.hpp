@@ -35,8 +35,9 @@ set incarnation = excluded.incarnation, backend_pid = excluded.backend_pid, addr
     started_at = case when node.incarnation = excluded.incarnation then node.started_at else excluded.started_at end
 )sql";
 
-/// Renews all leases and the heartbeat in one statement; answers the shards that are still mine, and one row with shard -1: whether the
-/// node is still mine. $1 incarnation  $2 name  $3 ttl in ms  $4 shards, sorted  $5 fences  $6 low waters, null: keep  $7 node state
+/// Renews all leases and the heartbeat in one statement; answers the shards that are still mine, and one row with shard
+/// -1: whether the node is still mine. $1 incarnation  $2 name  $3 ttl in ms  $4 shards, sorted  $5 fences  $6 low
+/// waters, null: keep  $7 node state
 inline constexpr std::string_view renew_leases_sql = R"sql(
 with held as (
   update shard_lease
@@ -51,9 +52,9 @@ with held as (
 select shard from held union all select -1 from alive
 )sql";
 
-/// Takes those of the shards that nobody holds, whose lease is over, that were the former incarnation's, or that are mine without my
-/// knowing (the answer of an earlier take was lost). $1 incarnation  $2 name  $3 ttl in ms  $4 shards, sorted  $5 20 random bits each
-/// $6 former incarnation or null
+/// Takes those of the shards that nobody holds, whose lease is over, that were the former incarnation's, or that are
+/// mine without my knowing (the answer of an earlier take was lost). $1 incarnation  $2 name  $3 ttl in ms  $4 shards,
+/// sorted  $5 20 random bits each $6 former incarnation or null
 inline constexpr std::string_view take_leases_sql = R"sql(
 update shard_lease
 set owner = $1::uuid, node_name = $2, epoch = shard_lease.epoch + 1, fence = ((shard_lease.epoch + 1) << 20) | u.chance,

@@ -63,8 +63,8 @@ select tenant_no, breaker_state, opened_in_a_row, (extract(epoch from since) * 1
 from endpoint_runtime where endpoint_no = $1
 )sql";
 
-/// Only under the shard's fence. $1 endpoint  $2 tenant  $3 state  $4 opened in a row  $5 since  $6 next probe or null  $7 shard  $8 fence
-/// $9 state's word  $10 cause  $11 node  $12 id of the transition
+/// Only under the shard's fence. $1 endpoint  $2 tenant  $3 state  $4 opened in a row  $5 since  $6 next probe or null
+/// $7 shard  $8 fence $9 state's word  $10 cause  $11 node  $12 id of the transition
 inline constexpr std::string_view save_runtime_sql = R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $7::smallint and fence = $8::bigint
@@ -85,7 +85,8 @@ from saved
 on conflict do nothing
 )sql";
 
-/// $1 tenant  $2 endpoint  $3 reason  $4 node  $5 id of the transition. Nothing changes where it is disabled or deleted already.
+/// $1 tenant  $2 endpoint  $3 reason  $4 node  $5 id of the transition. Nothing changes where it is disabled or deleted
+/// already.
 inline constexpr std::string_view disable_endpoint_sql = R"sql(
 with touched as materialized (
   select touch_tenant($1::bigint) from endpoint where no = $2::bigint and status <> 2 and deleted_at is null
@@ -99,7 +100,8 @@ select $5::uuid, clock_timestamp(), $1::bigint, 'endpoint', no, 'active', 'disab
 on conflict do nothing
 )sql";
 
-/// Tenants whose configuration changed since, with some overlap: a change becomes visible a little after its time. $1 microseconds
+/// Tenants whose configuration changed since, with some overlap: a change becomes visible a little after its time. $1
+/// microseconds
 inline constexpr std::string_view changed_tenants_sql = R"sql(
 select no, config_version, (extract(epoch from updated_at) * 1000000)::bigint from tenant
 where updated_at >= to_timestamp($1::double precision / 1000000)

@@ -44,9 +44,8 @@ std::optional<session_failure> ensure_partitions(session& on) {
 }
 
 std::optional<session_failure> fold_counters(session& on) {
-  return failure_of(on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction{connection}.exec(std::string{fold_counters_sql});
-  }));
+  return failure_of(on.call(
+    [&](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec(std::string{fold_counters_sql}); }));
 }
 
 std::optional<session_failure> drop_expired(session& on) {

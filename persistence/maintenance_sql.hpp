@@ -6,8 +6,8 @@ namespace postrider {
 
 inline constexpr std::string_view ensure_partitions_sql = "select ensure_partitions_ahead()";
 
-/// One statement: a reader sees all rows from before it or the one from after it. Tenants with few rows are left alone. Two nodes never
-/// fold at once (the lock is tried, not waited for).
+/// One statement: a reader sees all rows from before it or the one from after it. Tenants with few rows are left alone.
+/// Two nodes never fold at once (the lock is tried, not waited for).
 inline constexpr std::string_view fold_counters_sql = R"sql(
 with crowded as materialized (
   select tenant_no from tenant_counter group by tenant_no having count(*) > 64 limit 500

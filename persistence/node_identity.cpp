@@ -57,12 +57,16 @@ session_result<look> try_register(session& on, const node_identity& node, bool a
 } // namespace
 
 std::vector<prepared_sql> identity_statements() {
-  return {{"hold_incarnation", hold_incarnation_sql}, {"incarnation_is_gone", incarnation_is_gone_sql},
-          {"end_incarnation", end_incarnation_sql},   {"lock_node_name", lock_node_name_sql},
-          {"find_node", find_node_sql},               {"register_node", register_node_sql}};
+  return {{"hold_incarnation", hold_incarnation_sql},
+          {"incarnation_is_gone", incarnation_is_gone_sql},
+          {"end_incarnation", end_incarnation_sql},
+          {"lock_node_name", lock_node_name_sql},
+          {"find_node", find_node_sql},
+          {"register_node", register_node_sql}};
 }
 
-registration register_node(session& on, const node_identity& node, milliseconds silence, bool again, const stop_signal& stop) {
+registration register_node(session& on, const node_identity& node, milliseconds silence, bool again,
+                           const stop_signal& stop) {
   using enum registration::kind;
   std::optional<std::int64_t> first_heartbeat;
   const auto began = std::chrono::steady_clock::now();

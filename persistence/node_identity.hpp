@@ -13,9 +13,9 @@ namespace postrider {
 
 /// Who this process is among the nodes.
 struct node_identity {
-  std::string name;         ///< unique in the cluster
-  uuid incarnation;         ///< of this process
-  std::string address{};    ///< where peers reach it; empty: it takes none
+  std::string name;      ///< unique in the cluster
+  uuid incarnation;      ///< of this process
+  std::string address{}; ///< where peers reach it; empty: it takes none
   std::string version{};
 };
 
@@ -34,9 +34,11 @@ struct registration {
 
 std::vector<prepared_sql> identity_statements();
 
-/// Takes the incarnation's advisory lock on `on`, and the node's name. A former process of that name is waited for until its advisory
-/// lock is free, or until its heartbeat stands still for `silence`: then its backend is terminated. A heartbeat that moves meanwhile
-/// means that it lives. `again`: this process was registered before (the connection was lost since).
-registration register_node(session& on, const node_identity& node, milliseconds silence, bool again, const stop_signal& stop);
+/// Takes the incarnation's advisory lock on `on`, and the node's name. A former process of that name is waited for
+/// until its advisory lock is free, or until its heartbeat stands still for `silence`: then its backend is terminated.
+/// A heartbeat that moves meanwhile means that it lives. `again`: this process was registered before (the connection
+/// was lost since).
+registration register_node(session& on, const node_identity& node, milliseconds silence, bool again,
+                           const stop_signal& stop);
 
 } // namespace postrider

@@ -11,9 +11,9 @@
 
 namespace postrider {
 
-/// The deliveries of this process whose first attempt rode, or may have ridden, on the accept commit and is not known to be over. Their
-/// rows have no due time, so only a scan by id finds them after a crash; this says where such a scan must begin. O(1) per delivery:
-/// counts per second of the id's time. Thread-safe.
+/// The deliveries of this process whose first attempt rode, or may have ridden, on the accept commit and is not known
+/// to be over. Their rows have no due time, so only a scan by id finds them after a crash; this says where such a scan
+/// must begin. O(1) per delivery: counts per second of the id's time. Thread-safe.
 class open_rides {
 public:
   void add(std::span<const delivery_id> ids);
@@ -22,7 +22,8 @@ public:
   /// All whose id is of an earlier time.
   void forget_before(wall_time time);
 
-  /// No open ride has a lower id. Never above least_uuid_v7(`now` - `margin`): rows of that age may still be on their way here.
+  /// No open ride has a lower id. Never above least_uuid_v7(`now` - `margin`): rows of that age may still be on their
+  /// way here.
   [[nodiscard]] uuid low_water(wall_time now, milliseconds margin) const;
   /// Of the oldest open ride; `now` where there is none.
   [[nodiscard]] wall_time oldest(wall_time now) const;

@@ -28,8 +28,7 @@ std::int32_t clamp_duration(milliseconds value) {
 }
 
 struct record_parameters {
-  explicit record_parameters(std::span<const outcome_write> writes)
-    : ids{array_type::uuid, writes.size(), 16} {
+  explicit record_parameters(std::span<const outcome_write> writes) : ids{array_type::uuid, writes.size(), 16} {
     for (const auto& each : writes)
       add(each);
   }
@@ -68,8 +67,8 @@ struct record_parameters {
     attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea};
 };
 
-session_result<void> read_missed(session& on, std::span<const outcome_write> writes, const std::vector<std::size_t>& missed,
-                                 std::vector<record_result>& results) {
+session_result<void> read_missed(session& on, std::span<const outcome_write> writes,
+                                 const std::vector<std::size_t>& missed, std::vector<record_result>& results) {
   binary_array ids{array_type::uuid, missed.size(), 16};
   for (const auto index : missed)
     ids.add(writes[index].delivery.value);
@@ -120,11 +119,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
 
 outcome_writer::outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts,
                                session_options options, watchdog& dog)
-  : queue_{queue}
-  , rides_{rides}
-  , reports_{reports}
-  , metrics_{counts}
-  , session_{std::move(options), dog, counts} {
+    : queue_{queue}, rides_{rides}, reports_{reports}, metrics_{counts}, session_{std::move(options), dog, counts} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -184,7 +179,8 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   tell(writes, std::move(*results));
 }
 
-void outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back) {
+void outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes,
+                            std::vector<outcome_write>& back) {
   using enum session_failure::kind;
   if (failure.what == rejected && writes.size() > 1) {
     write(writes.first(writes.size() / 2), back);
@@ -202,8 +198,8 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
     reports_.report(session_role::record, false, failure.detail);
   } else {
     pause_ = failure.what == busy ? milliseconds{20} : milliseconds{500};
-    spdlog::warn("store: outcome batch failed, tried again rows={} sqlstate={} detail={}", writes.size(), failure.sqlstate,
-                 failure.detail);
+    spdlog::warn("store: outcome batch failed, tried again rows={} sqlstate={} detail={}", writes.size(),
+                 failure.sqlstate, failure.detail);
   }
   back.insert(back.end(), std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.end()));
 }

@@ -17,15 +17,16 @@ namespace postrider {
 /// The statements that a recording session prepares.
 std::vector<prepared_sql> record_statements();
 
-/// Runs the guarded statement once and tells, for each write in its order, what came of it (the missed ones by a second read).
+/// Runs the guarded statement once and tells, for each write in its order, what came of it (the missed ones by a second
+/// read).
 session_result<std::vector<record_result>> write_outcomes(session& on, std::span<const outcome_write> writes);
 
-/// One thread and connection that writes outcomes in batches and tells their owners. Repeats a batch whose commit is in doubt: a row
-/// that is already what it should become, under the same fence, counts as recorded.
+/// One thread and connection that writes outcomes in batches and tells their owners. Repeats a batch whose commit is in
+/// doubt: a row that is already what it should become, under the same fence, counts as recorded.
 class outcome_writer {
 public:
-  outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts, session_options options,
-                 watchdog& dog);
+  outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts,
+                 session_options options, watchdog& dog);
   ~outcome_writer();
   outcome_writer(const outcome_writer&) = delete;
   outcome_writer& operator=(const outcome_writer&) = delete;

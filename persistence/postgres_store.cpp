@@ -109,29 +109,32 @@ struct postgres_store::parts {
 };
 
 postgres_store::parts::parts(postgres_store_options given, store_events& receiver)
-  : options{std::move(given)}
-  , events{receiver}
-  , reports{events, *options.counts}
-  , claims{*options.counts}
-  , sweeps{events, *options.counts, options.clock, shards, rides}
-  , changes{events, options.clock}
-  , queue{{.linger = options.accept_linger}, *options.counts,
-          [this](std::vector<queued_accept> late) {
-            for (auto& each : late)
-              each.item->outcome = accept_outcome::unavailable;
-            publish_accepts(environment(), std::move(late));
-          }}
-  , outcomes{*options.counts}
-  , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports, session_role::claim}
-  , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog, *options.counts}
-  , poll{poll_session(options), dog, *options.counts}
-  , maintenance{maintenance_session(options), dog, *options.counts}
-  , keeper{leases(),
-           {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
-            options.lease_ttl,
-            options.refused},
-           lease_session(options),
-           dog} {
+    : options{std::move(given)}
+    , events{receiver}
+    , reports{events, *options.counts}
+    , claims{*options.counts}
+    , sweeps{events, *options.counts, options.clock, shards, rides}
+    , changes{events, options.clock}
+    , queue{{.linger = options.accept_linger},
+            *options.counts,
+            [this](std::vector<queued_accept> late) {
+              for (auto& each : late)
+                each.item->outcome = accept_outcome::unavailable;
+              publish_accepts(environment(), std::move(late));
+            }}
+    , outcomes{*options.counts}
+    , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports,
+            session_role::claim}
+    , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog,
+             *options.counts}
+    , poll{poll_session(options), dog, *options.counts}
+    , maintenance{maintenance_session(options), dog, *options.counts}
+    , keeper{leases(),
+             {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
+              options.lease_ttl,
+              options.refused},
+             lease_session(options),
+             dog} {
   schedule();
 }
 
@@ -147,8 +150,7 @@ void postgres_store::parts::schedule() {
 }
 
 postgres_store::postgres_store(postgres_store_options options, store_events& events)
-  : parts_{std::make_unique<parts>(std::move(options), events)} {
-}
+    : parts_{std::make_unique<parts>(std::move(options), events)} {}
 
 postgres_store::~postgres_store() {
   stop(milliseconds{1'000});
@@ -238,16 +240,17 @@ void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no
                                        std::vector<delivery_id> known,
                                        std::function<void(std::optional<std::size_t>)> done) {
   auto& p = *parts_;
-  p.claim.post({[&p, endpoint, shard, under, known = std::move(known), done](session& on) -> std::optional<session_failure> {
-                  const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
-                  const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from);
-                  if (!closed)
-                    return closed.error();
-                  p.options.counts->attempts_interrupted.add(*closed);
-                  done(*closed);
-                  return std::nullopt;
-                },
-                [done] { done(std::nullopt); }});
+  p.claim.post(
+    {[&p, endpoint, shard, under, known = std::move(known), done](session& on) -> std::optional<session_failure> {
+       const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
+       const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from);
+       if (!closed)
+         return closed.error();
+       p.options.counts->attempts_interrupted.add(*closed);
+       done(*closed);
+       return std::nullopt;
+     },
+     [done] { done(std::nullopt); }});
 }
 
 void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
@@ -279,7 +282,8 @@ void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenan
                  [done] { done(store_unavailable()); }});
 }
 
-void postgres_store::load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) {
+void postgres_store::load_runtime(endpoint_no endpoint,
+                                  std::function<void(result<std::optional<endpoint_runtime>>)> done) {
   parts_->lookup.post({[endpoint, done](session& on) -> std::optional<session_failure> {
                          auto found = read_runtime(on, endpoint);
                          if (!found)

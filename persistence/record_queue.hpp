@@ -12,15 +12,15 @@
 
 namespace postrider {
 
-/// Outcomes that wait to be written: flushed 10 ms after the first, or as soon as a batch is full. Bounded by what is in flight (at most
-/// one write per delivery is on its way), so it takes all that comes, also over an outage. Thread-safe.
+/// Outcomes that wait to be written: flushed 10 ms after the first, or as soon as a batch is full. Bounded by what is
+/// in flight (at most one write per delivery is on its way), so it takes all that comes, also over an outage.
+/// Thread-safe.
 class record_queue {
 public:
   static constexpr std::size_t batch_max = 1'024;
   static constexpr milliseconds flush_after{10};
 
-  explicit record_queue(metrics& counts)
-    : metrics_{counts} {}
+  explicit record_queue(metrics& counts) : metrics_{counts} {}
 
   void push(std::vector<outcome_write> writes);
   /// Waits for a batch; empty when nothing came until `until`, or closed and drained.

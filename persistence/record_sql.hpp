@@ -5,12 +5,13 @@
 /// What the outcome writer runs.
 namespace postrider {
 
-/// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state and under the fence
-/// that the writer saw; the attempt's row and the counters follow from what changed. Answers the ordinals (from 0) that missed.
-/// Neither of the columns that it changes on a ride's success is indexed, so that update is HOT.
+/// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state and
+/// under the fence that the writer saw; the attempt's row and the counters follow from what changed. Answers the
+/// ordinals (from 0) that missed. Neither of the columns that it changes on a ride's success is indexed, so that update
+/// is HOT.
 ///
-/// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0); the attempt, number null where there is
-/// none: $9 number  $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15 excerpt
+/// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0); the attempt, number null
+/// where there is none: $9 number  $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15 excerpt
 inline constexpr std::string_view record_sql = R"sql(
 with u as materialized (
   select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[],

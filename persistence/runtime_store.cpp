@@ -8,7 +8,8 @@
 namespace postrider {
 
 std::vector<prepared_sql> runtime_statements() {
-  return {{"find_runtime", find_runtime_sql}, {"save_runtime", save_runtime_sql}, {"disable_endpoint", disable_endpoint_sql}};
+  return {
+    {"find_runtime", find_runtime_sql}, {"save_runtime", save_runtime_sql}, {"disable_endpoint", disable_endpoint_sql}};
 }
 
 session_result<std::optional<endpoint_runtime>> read_runtime(session& on, endpoint_no endpoint) {
@@ -17,12 +18,8 @@ session_result<std::optional<endpoint_runtime>> read_runtime(session& on, endpoi
     if (rows.empty())
       return std::nullopt;
     const auto row = rows[0];
-    return endpoint_runtime{row[0].as<std::int64_t>(),
-                            endpoint,
-                            static_cast<breaker_state>(row[1].as<int>()),
-                            row[2].as<std::uint32_t>(),
-                            read_time(row[3]),
-                            read_optional_time(row[4])};
+    return endpoint_runtime{row[0].as<std::int64_t>(),  endpoint,          static_cast<breaker_state>(row[1].as<int>()),
+                            row[2].as<std::uint32_t>(), read_time(row[3]), read_optional_time(row[4])};
   });
 }
 
@@ -32,15 +29,16 @@ session_result<void> write_runtime(session& on, const runtime_write& write) {
   return on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec_prepared(
       "save_runtime", now.endpoint, now.tenant, static_cast<int>(now.state), now.opened_in_a_row, parameter(now.since),
-      probe ? probe->c_str() : nullptr, write.shard, write.under, std::string{to_string(now.state)}, write.cause, write.node,
-      to_string(write.transition));
+      probe ? probe->c_str() : nullptr, write.shard, write.under, std::string{to_string(now.state)}, write.cause,
+      write.node, to_string(write.transition));
   });
 }
 
 session_result<void> write_disabled(session& on, tenant_no tenant, endpoint_no endpoint, const std::string& reason,
                                     const std::string& node, const uuid& transition) {
   return on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction{connection}.exec_prepared("disable_endpoint", tenant, endpoint, reason, node, to_string(transition));
+    pqxx::nontransaction{connection}.exec_prepared("disable_endpoint", tenant, endpoint, reason, node,
+                                                   to_string(transition));
   });
 }
 

@@ -7,8 +7,9 @@
 #include <string>
 #include <string_view>
 
-/// How secrets stand in the database: which key seals a column, and with which associated data, so that a ciphertext can neither be
-/// moved to another row nor to another purpose. Whoever writes or reads a sealed column does it through these functions.
+/// How secrets stand in the database: which key seals a column, and with which associated data, so that a ciphertext
+/// can neither be moved to another row nor to another purpose. Whoever writes or reads a sealed column does it through
+/// these functions.
 ///
 ///   column                          key               associated data
 ///   tenant.data_key                 the master key    the 16 bytes of the tenant's id
@@ -22,7 +23,8 @@ std::string data_key_associated_data(const tenant_id& tenant);
 std::string source_secret_associated_data(const source_id& source, int ordinal);
 std::string endpoint_secret_associated_data(const endpoint_id& endpoint, int ordinal);
 
-/// Seals with a nonce from the system's random source. Throws std::runtime_error only where the system has none to give.
+/// Seals with a nonce from the system's random source. Throws std::runtime_error only where the system has none to
+/// give.
 std::string seal_column(const secret_key& key, std::string_view plaintext, std::string_view associated_data);
 
 /// A fresh data key for a new tenant, in clear.

@@ -36,30 +36,30 @@ session_failure::kind kind_of(const std::string& sqlstate, std::string_view mess
 
 std::string settings_sql(const session_options& options) {
   const auto number = [](milliseconds value) { return std::to_string(value.count()); };
-  std::string out = "set client_min_messages = error; set timezone = 'UTC'; set bytea_output = hex;"
-                    // Weaker settings lose acknowledged webhooks with the server; stronger ones (remote_apply) are the operator's.
-                    "select set_config('synchronous_commit', 'on', false)"
-                    " where current_setting('synchronous_commit') in ('off', 'local', 'remote_write');"
-                    "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;"
-                    "set tcp_user_timeout = 6000;"
-                    "set statement_timeout = "
-                    + number(options.statement_timeout) + "; set lock_timeout = " + number(options.lock_timeout)
-                    + "; set idle_in_transaction_session_timeout = " + number(options.idle_in_transaction_timeout) + ";";
+  std::string out =
+    "set client_min_messages = error; set timezone = 'UTC'; set bytea_output = hex;"
+    // Weaker settings lose acknowledged webhooks with the server; stronger ones (remote_apply) are the operator's.
+    "select set_config('synchronous_commit', 'on', false)"
+    " where current_setting('synchronous_commit') in ('off', 'local', 'remote_write');"
+    "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;"
+    "set tcp_user_timeout = 6000;"
+    "set statement_timeout = " +
+    number(options.statement_timeout) + "; set lock_timeout = " + number(options.lock_timeout) +
+    "; set idle_in_transaction_session_timeout = " + number(options.idle_in_transaction_timeout) + ";";
   if (options.pinned_plans)
-    // A plan made while the tables are empty would otherwise collapse when they are full. Dear tuples and cheap pages make one descent
-    // of an index per row of the batch the cheapest way even then.
-    out += "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;"
-           "set enable_material = off; set enable_memoize = off; set cpu_tuple_cost = 1; set random_page_cost = 1;"
-           "set jit = off; set plan_cache_mode = force_generic_plan;";
+    // A plan made while the tables are empty would otherwise collapse when they are full. Dear tuples and cheap pages
+    // make one descent of an index per row of the batch the cheapest way even then.
+    out +=
+      "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;"
+      "set enable_material = off; set enable_memoize = off; set cpu_tuple_cost = 1; set random_page_cost = 1;"
+      "set jit = off; set plan_cache_mode = force_generic_plan;";
   return out;
 }
 
 } // namespace
 
 struct session::connection_holder {
-  explicit connection_holder(const std::string& dsn)
-    : connection{dsn}
-    , quiet{connection} {
+  explicit connection_holder(const std::string& dsn) : connection{dsn}, quiet{connection} {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     connection.inhibit_reactivation(true); // deprecated, and the only way
@@ -70,10 +70,7 @@ struct session::connection_holder {
 };
 
 session::session(session_options options, watchdog& dog, metrics& counts)
-  : options_{std::move(options)}
-  , watchdog_{dog}
-  , metrics_{counts} {
-}
+    : options_{std::move(options)}, watchdog_{dog}, metrics_{counts} {}
 
 session::~session() = default;
 

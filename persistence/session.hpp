@@ -28,8 +28,8 @@ namespace postrider {
 /// Why a call to PostgreSQL failed, by what the caller can do about it.
 struct session_failure {
   enum class kind : std::uint8_t {
-    lost,     ///< no connection (any more). A write may or may not be committed: in doubt
-    busy,     ///< deadlock, lock or statement timeout, no room, missing partition: nothing written, the same may work later
+    lost, ///< no connection (any more). A write may or may not be committed: in doubt
+    busy, ///< deadlock, lock or statement timeout, no room, missing partition: nothing written, the same may work later
     rejected, ///< PostgreSQL refuses these very values (classes 22, 23, 54): nothing written, the same will fail again
     mistake,  ///< anything else: our SQL, or a schema that is not ours
   };
@@ -52,8 +52,8 @@ struct prepared_sql {
 };
 
 struct session_options {
-  std::string url;                                 ///< libpq URL or DSN
-  std::string role;                                ///< what it is for; part of application_name
+  std::string url;  ///< libpq URL or DSN
+  std::string role; ///< what it is for; part of application_name
   milliseconds statement_timeout{5'000};
   milliseconds lock_timeout{2'000};
   milliseconds idle_in_transaction_timeout{2'000}; ///< at most a third of the lease's time to live
@@ -63,11 +63,11 @@ struct session_options {
   std::vector<prepared_sql> statements{};
 };
 
-/// One connection of one thread. libpqxx would reconnect by itself and silently lose the session's state: that is switched off, and a
-/// connection that was lost stays lost until `connect` is called again. Not thread-safe.
+/// One connection of one thread. libpqxx would reconnect by itself and silently lose the session's state: that is
+/// switched off, and a connection that was lost stays lost until `connect` is called again. Not thread-safe.
 ///
-/// The session's settings: synchronous_commit on (raised from off and local), the timeouts above, keep-alives and user timeout on the
-/// server's side of a TCP connection, UTC, `client_min_messages = error`.
+/// The session's settings: synchronous_commit on (raised from off and local), the timeouts above, keep-alives and user
+/// timeout on the server's side of a TCP connection, UTC, `client_min_messages = error`.
 class session {
 public:
   session(session_options options, watchdog& dog, metrics& counts);
@@ -81,8 +81,9 @@ public:
   /// Ends the connection; a transaction that is open is rolled back by the server.
   void disconnect() noexcept;
 
-  /// Runs `work(pqxx::connection_base&)`, which opens its own transaction (`pqxx::nontransaction` for a single statement), under the
-  /// watchdog, and turns what it throws into a failure. Not connected: `lost` at once, nothing is tried.
+  /// Runs `work(pqxx::connection_base&)`, which opens its own transaction (`pqxx::nontransaction` for a single
+  /// statement), under the watchdog, and turns what it throws into a failure. Not connected: `lost` at once, nothing is
+  /// tried.
   template <class F>
   auto call(F&& work) -> session_result<std::invoke_result_t<F&, pqxx::connection_base&>> {
     using value = std::invoke_result_t<F&, pqxx::connection_base&>;
@@ -121,7 +122,9 @@ private:
 /// Waits between attempts to connect: 50 ms, doubling to 2 s.
 class reconnect_backoff {
 public:
-  [[nodiscard]] milliseconds next() noexcept { return std::exchange(delay_, std::min(delay_ * 2, milliseconds{2'000})); }
+  [[nodiscard]] milliseconds next() noexcept {
+    return std::exchange(delay_, std::min(delay_ * 2, milliseconds{2'000}));
+  }
   void reset() noexcept { delay_ = milliseconds{50}; }
 
 private:

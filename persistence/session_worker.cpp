@@ -12,11 +12,9 @@ using clock_type = std::chrono::steady_clock;
 constexpr milliseconds retry_kept_after{200};
 } // namespace
 
-session_worker::session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports, session_role role)
-  : session_{std::move(options), dog, counts}
-  , reports_{reports}
-  , role_{role} {
-}
+session_worker::session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports,
+                               session_role role)
+    : session_{std::move(options), dog, counts}, reports_{reports}, role_{role} {}
 
 session_worker::~session_worker() {
   stop(milliseconds{0});
@@ -123,7 +121,8 @@ void session_worker::run_regular(mono_time now) {
       continue;
     each.next = now + each.interval;
     if (const auto failure = each.work(session_)) {
-      spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate, failure->detail);
+      spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate,
+                   failure->detail);
       if (reports_ != nullptr && failure->what == session_failure::kind::lost)
         reports_->report(role_, false, failure->detail);
     }
@@ -151,7 +150,8 @@ void session_worker::run_job(job what) {
     reports_->report(role_, false, failure->detail);
   const bool hopeless = failure->what == session_failure::kind::rejected;
   if (failure->what != session_failure::kind::lost)
-    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate, failure->detail);
+    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate,
+                 failure->detail);
   if (!what.keep || hopeless) {
     if (what.abandon)
       what.abandon();

@@ -16,7 +16,8 @@
 
 namespace postrider {
 
-/// Something to do on a session. Nothing returned: done, whatever came of it has been told. A failure: the database did not do it.
+/// Something to do on a session. Nothing returned: done, whatever came of it has been told. A failure: the database did
+/// not do it.
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
 /// One thread with one connection: does what is posted, in order, and what is due regularly.
@@ -26,7 +27,8 @@ public:
     session_work work;
     /// Called instead of a result when the work failed, or could not be tried.
     std::function<void()> abandon{};
-    /// Tried again until it is done, over an outage as well (at most `jobs_max` of them wait); dropped only by `stop`, with `abandon`.
+    /// Tried again until it is done, over an outage as well (at most `jobs_max` of them wait); dropped only by `stop`,
+    /// with `abandon`.
     bool keep = false;
   };
   static constexpr std::size_t jobs_max = 16'384;
@@ -37,7 +39,8 @@ public:
   session_worker(const session_worker&) = delete;
   session_worker& operator=(const session_worker&) = delete;
 
-  /// Before `start`. The first run comes at once. A failure is logged (`what` names the work) and the next interval tries again.
+  /// Before `start`. The first run comes at once. A failure is logged (`what` names the work) and the next interval
+  /// tries again.
   void every(milliseconds interval, std::string what, session_work work);
   void start();
   /// False: the queue is full or the worker stops; `abandon` has been called.

@@ -11,11 +11,11 @@
 
 namespace postrider {
 
-/// The shards that this process holds, and how far what their former owners left in flight is cleared. Written by the lease keeper, read
-/// by the pollers. Thread-safe.
+/// The shards that this process holds, and how far what their former owners left in flight is cleared. Written by the
+/// lease keeper, read by the pollers. Thread-safe.
 ///
-/// A shard that was taken is swept at once, and again 10 s and 70 s later: a statement of the former owner may commit that late. Until
-/// the last of them its low water is not moved.
+/// A shard that was taken is swept at once, and again 10 s and 70 s later: a statement of the former owner may commit
+/// that late. Until the last of them its low water is not moved.
 class shard_table {
 public:
   struct taken {
@@ -25,7 +25,7 @@ public:
   /// What is to be swept now.
   struct sweep {
     shard_lease lease;
-    uuid from;      ///< lowest id whose first attempt may be open under another fence
+    uuid from;       ///< lowest id whose first attempt may be open under another fence
     wall_time until; ///< rows of later ids were not written under another fence
     int round = 0;
   };
@@ -43,7 +43,8 @@ public:
   [[nodiscard]] bool settled(shard_no shard) const;
 
 private:
-  static constexpr std::array<milliseconds, 3> sweep_delays{milliseconds{0}, milliseconds{10'000}, milliseconds{70'000}};
+  static constexpr std::array<milliseconds, 3> sweep_delays{milliseconds{0}, milliseconds{10'000},
+                                                            milliseconds{70'000}};
 
   struct entry {
     shard_lease lease;

@@ -38,13 +38,9 @@ lease_arrays leases_of(const std::vector<shard_table::sweep>& sweeps) {
 
 } // namespace
 
-sweeper::sweeper(store_events& events, metrics& counts, std::shared_ptr<const db_clock> clock, shard_table& shards, open_rides& rides)
-  : events_{events}
-  , metrics_{counts}
-  , clock_{std::move(clock)}
-  , shards_{shards}
-  , rides_{rides} {
-}
+sweeper::sweeper(store_events& events, metrics& counts, std::shared_ptr<const db_clock> clock, shard_table& shards,
+                 open_rides& rides)
+    : events_{events}, metrics_{counts}, clock_{std::move(clock)}, shards_{shards}, rides_{rides} {}
 
 std::vector<prepared_sql> sweeper::statements() {
   return {{"interrupt_rides", interrupt_rides_sql},
@@ -65,10 +61,12 @@ std::optional<session_failure> sweeper::sweep(session& on) {
     return claimed.error();
   if (*rides + *claimed > 0) {
     metrics_.attempts_interrupted.add(*rides + *claimed);
-    spdlog::info("store: attempts of former owners closed as interrupted count={} shards={}", *rides + *claimed, due.size());
+    spdlog::info("store: attempts of former owners closed as interrupted count={} shards={}", *rides + *claimed,
+                 due.size());
   }
   const auto held = shards_.held();
-  const bool first = std::any_of(due.begin(), due.end(), [](const shard_table::sweep& each) { return each.round == 0; });
+  const bool first =
+    std::any_of(due.begin(), due.end(), [](const shard_table::sweep& each) { return each.round == 0; });
   for (const auto& each : due)
     shards_.swept(each);
   if (first)
@@ -102,7 +100,8 @@ session_result<std::size_t> sweeper::interrupt_rides(session& on, const std::vec
   }
 }
 
-session_result<std::size_t> sweeper::interrupt_claimed(session& on, const std::vector<shard_table::sweep>& sweeps) const {
+session_result<std::size_t> sweeper::interrupt_claimed(session& on,
+                                                       const std::vector<shard_table::sweep>& sweeps) const {
   const auto leases = leases_of(sweeps);
   std::size_t closed = 0;
   for (;;) {
@@ -119,14 +118,15 @@ session_result<std::size_t> sweeper::interrupt_claimed(session& on, const std::v
   }
 }
 
-session_result<std::size_t> sweeper::report_due(session& on, const std::vector<shard_lease>& held, std::optional<wall_time> until) {
+session_result<std::size_t> sweeper::report_due(session& on, const std::vector<shard_lease>& held,
+                                                std::optional<wall_time> until) {
   lease_arrays leases;
   for (const auto& each : held)
     leases.add(each);
   auto hints = on.call([&](pqxx::connection_base& connection) {
     std::vector<due_hint> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared("due_endpoints", parameter(leases.shards),
-                                                                          until ? parameter(*until) : std::string{"infinity"}))
+    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
+           "due_endpoints", parameter(leases.shards), until ? parameter(*until) : std::string{"infinity"}))
       out.push_back({row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), read_time_up(row[2])});
     return out;
   });
@@ -158,8 +158,8 @@ std::optional<session_failure> sweeper::expose_open_rides(session& on) {
     leases.add(each);
   const auto exposed = on.call([&](pqxx::connection_base& connection) {
     return pqxx::nontransaction{connection}
-      .exec_prepared("expose_rides", parameter(leases.shards), parameter(leases.fences), to_string(least_uuid_v7(oldest)),
-                     to_string(least_uuid_v7(before)))
+      .exec_prepared("expose_rides", parameter(leases.shards), parameter(leases.fences),
+                     to_string(least_uuid_v7(oldest)), to_string(least_uuid_v7(before)))
       .affected_rows();
   });
   if (!exposed)
@@ -171,9 +171,7 @@ std::optional<session_failure> sweeper::expose_open_rides(session& on) {
 }
 
 configuration_poll::configuration_poll(store_events& events, std::shared_ptr<const db_clock> clock)
-  : events_{events}
-  , clock_{std::move(clock)} {
-}
+    : events_{events}, clock_{std::move(clock)} {}
 
 std::vector<prepared_sql> configuration_poll::statements() {
   return {{"changed_tenants", changed_tenants_sql}};

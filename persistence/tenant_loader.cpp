@@ -101,7 +101,8 @@ void add_element(endpoint_config& endpoint, const pqxx::row& row) {
 }
 
 template <class Owner, class AssociatedData>
-void add_secret(Owner& owner, const pqxx::row& row, const std::optional<secret_key>& key, AssociatedData associated_data) {
+void add_secret(Owner& owner, const pqxx::row& row, const std::optional<secret_key>& key,
+                AssociatedData associated_data) {
   const auto ordinal = row[1].as<int>();
   auto clear = key ? open(*key, read_bytes(row[2]), associated_data(owner.id, ordinal)) : std::nullopt;
   if (clear)
@@ -110,11 +111,13 @@ void add_secret(Owner& owner, const pqxx::row& row, const std::optional<secret_k
     spdlog::error("store: a secret cannot be opened owner={} ordinal={}", to_string(owner.id), ordinal);
 }
 
-std::optional<secret_key> open_with_any(std::span<const secret_key> keys, const tenant_id& tenant, const std::string& sealed) {
+std::optional<secret_key> open_with_any(std::span<const secret_key> keys, const tenant_id& tenant,
+                                        const std::string& sealed) {
   for (const auto& each : keys)
     if (auto opened = open_data_key(each, tenant, sealed))
       return opened;
-  spdlog::error("store: the tenant's data key cannot be opened with the master keys that are configured tenant={}", to_string(tenant));
+  spdlog::error("store: the tenant's data key cannot be opened with the master keys that are configured tenant={}",
+                to_string(tenant));
   return std::nullopt;
 }
 
@@ -134,7 +137,8 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
   const auto id_text = id ? std::optional{to_string(id->value)} : std::nullopt;
   return on.call([&](pqxx::connection_base& connection) -> tenant_config_ptr {
     pqxx::transaction<pqxx::isolation_level::repeatable_read> transaction{connection}; // one version of everything
-    const auto found = transaction.exec_prepared("find_tenant", key.no, key.slug_or_id, id_text ? id_text->c_str() : nullptr);
+    const auto found =
+      transaction.exec_prepared("find_tenant", key.no, key.slug_or_id, id_text ? id_text->c_str() : nullptr);
     if (found.empty())
       return nullptr;
     auto out = std::make_shared<tenant_config>();
@@ -162,7 +166,8 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
     for (const auto& row : transaction.exec_prepared("find_endpoint_lists", out->no))
       add_element(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row);
     for (const auto& row : transaction.exec_prepared("find_endpoint_secrets", out->no))
-      add_secret(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row, data_key, endpoint_secret_associated_data);
+      add_secret(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row, data_key,
+                 endpoint_secret_associated_data);
     return out;
   });
 }

@@ -18,8 +18,7 @@ watchdog::~watchdog() {
   thread_.join();
 }
 
-watchdog::guard::guard(watchdog& owner, int descriptor, mono_time deadline)
-  : owner_{owner} {
+watchdog::guard::guard(watchdog& owner, int descriptor, mono_time deadline) : owner_{owner} {
   const std::lock_guard lock{owner_.mutex_};
   auto& entries = owner_.entries_;
   const auto free = std::find_if(entries.begin(), entries.end(), [](const entry& each) { return each.descriptor < 0; });

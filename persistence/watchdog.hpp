@@ -10,8 +10,9 @@
 
 namespace postrider {
 
-/// libpq blocks: a server that accepts and never answers would hold a thread for ever. The watchdog shuts the socket of a call that is
-/// past its deadline, so that the call fails like any lost connection. One thread for all sessions; arming costs a lock.
+/// libpq blocks: a server that accepts and never answers would hold a thread for ever. The watchdog shuts the socket of
+/// a call that is past its deadline, so that the call fails like any lost connection. One thread for all sessions;
+/// arming costs a lock.
 class watchdog {
 public:
   watchdog();

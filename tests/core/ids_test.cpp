@@ -171,7 +171,8 @@ BOOST_AUTO_TEST_CASE(hashes_of_ids_of_one_millisecond_are_distinct) {
 
 BOOST_AUTO_TEST_CASE(ids_of_attempts_follow_from_delivery_and_number) {
   const delivery_id delivery{*parse_uuid("01934f2e-8a00-7abc-9def-0123456789ab")};
-  BOOST_TEST(to_string(attempt_id_of(delivery, 1)) == "att_01934f2e-8a00-7abc-83d8-789a3a2df5be"); // stable: never to change
+  BOOST_TEST(to_string(attempt_id_of(delivery, 1)) ==
+             "att_01934f2e-8a00-7abc-83d8-789a3a2df5be"); // stable: never to change
   for (std::uint32_t number = 1; number < 200; ++number) {
     const auto id = attempt_id_of(delivery, number);
     BOOST_TEST((time_of(id.value) == time_of(delivery.value)));

@@ -16,7 +16,8 @@ std::string text_at(const json_document& document, const std::vector<std::string
 BOOST_AUTO_TEST_SUITE(json_documents)
 
 BOOST_AUTO_TEST_CASE(values_are_found_by_names_and_indices) {
-  const json_document document{R"({"a":{"b-c":[{"d":"x"},2]},"n":null,"t":true,"i":12345678901234567,"e":1.5,"":"empty","a.b":"dot"})"};
+  const json_document document{
+    R"({"a":{"b-c":[{"d":"x"},2]},"n":null,"t":true,"i":12345678901234567,"e":1.5,"":"empty","a.b":"dot"})"};
   BOOST_TEST(text_at(document, {"a", "b-c", "0", "d"}) == "x");
   BOOST_TEST(text_at(document, {"a", "b-c", "1"}) == "2");
   BOOST_TEST(text_at(document, {"a", "b-c", "2"}) == "(none)");
@@ -46,7 +47,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_has_no_root) {
     BOOST_TEST(!json_document{text}.root(), text);
   const std::string deep(json_document::depth_max + 1, '[');
   BOOST_TEST(!json_document{deep + std::string(deep.size(), ']')}.root());
-  BOOST_TEST(bool(json_document{std::string(json_document::depth_max, '[') + std::string(json_document::depth_max, ']')}.root()));
+  BOOST_TEST(bool(
+    json_document{std::string(json_document::depth_max, '[') + std::string(json_document::depth_max, ']')}.root()));
 }
 
 BOOST_AUTO_TEST_CASE(of_two_members_of_one_name_the_last_counts) {

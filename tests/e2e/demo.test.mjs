@@ -7,13 +7,14 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { is_alive, program } from './support/daemon.mjs';
+import { until } from './support/until.mjs';
 
 const demo = join(dirname(fileURLToPath(import.meta.url)), '../../examples/demo/demo.py');
 
 /** Runs the demonstration with the program under test; installing and building are scripts/demo's part. */
 function run_demo(...args) {
   return new Promise((resolve, reject) => {
-    const child = spawn('python3', ['-B', demo, '--program', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('python3', ['-B', demo, '--program', program(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (text) => (stdout += text));
@@ -56,7 +57,5 @@ test('--keep leaves the node running and says how to reach and stop it', async (
   } finally {
     process.kill(pid, 'SIGTERM');
   }
-  const deadline = Date.now() + 40_000;
-  while (is_alive(pid) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(is_alive(pid), false, 'it ends on SIGTERM');
+  await until(() => !is_alive(pid), { deadline_ms: 40_000, what: 'its end on SIGTERM' });
 });

@@ -91,7 +91,8 @@ void response(std::string_view bytes) {
           "byte by byte, the response is the same");
   require(at_once.excerpt == by_bytes.excerpt, "byte by byte, the excerpt is the same");
   require(at_once.excerpt.size() <= response_reader::excerpt_max, "an excerpt has its limit");
-  require(at_once.state != response_reader::state::failed || !at_once.reusable, "a failed connection is not used again");
+  require(at_once.state != response_reader::state::failed || !at_once.reusable,
+          "a failed connection is not used again");
 }
 
 constexpr std::string_view token_alphabet = "aZ09 \t\r\n:;,=/-.%\"HTTP/1.";
@@ -101,7 +102,8 @@ constexpr std::array<std::string_view, 3> request_samples{
   "GET /x?y=%20 HTTP/1.0\r\n\r\n"};
 constexpr std::array<std::string_view, 4> response_samples{
   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok",
-  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 120\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 120\r\nTransfer-Encoding: "
+  "chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
   "HTTP/1.0 410 Gone\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"};
 constexpr std::array<std::string_view, 2> chunk_samples{"3\r\nabc\r\n0\r\n\r\n",
                                                         "a;x=\"y\"\r\n0123456789\r\n1\r\nz\r\n0\r\nT: v\r\n\r\n"};

@@ -13,7 +13,8 @@ std::string quoted(const uuid& id) {
   return "'" + to_string(id) + "'";
 }
 
-/// A database as a process of node n1 left it: leases that run for another hour, a ride and a claimed delivery in flight.
+/// A database as a process of node n1 left it: leases that run for another hour, a ride and a claimed delivery in
+/// flight.
 struct abandoned_database {
   abandoned_database() {
     tenant = before.add_tenant();
@@ -25,12 +26,14 @@ struct abandoned_database {
     ride = before.events().answered(id)->deliveries[0].id;
     claimed = before.events().answered(id)->deliveries[1].id;
     std::atomic<bool> done{false};
-    before.subject().claim({tenant.no, tenant.endpoints[1], tenant.shard, fence_before, before.now() + 1s, before.now() + 1min, 10, false},
-                           [&](claim_result) { done = true; });
+    before.subject().claim(
+      {tenant.no, tenant.endpoints[1], tenant.shard, fence_before, before.now() + 1s, before.now() + 1min, 10, false},
+      [&](claim_result) { done = true; });
     BOOST_REQUIRE(before.eventually([&] { return done.load(); }));
     before.real().stop(5s);
     // As if it had not released them.
-    before.sql("update shard_lease set owner = " + quoted(former) + ", expires_at = clock_timestamp() + interval '1 hour'");
+    before.sql("update shard_lease set owner = " + quoted(former) +
+               ", expires_at = clock_timestamp() + interval '1 hour'");
     before.sql("update node set incarnation = " + quoted(former) + ", state = 0");
   }
   postgres_world before;
@@ -50,7 +53,8 @@ BOOST_AUTO_TEST_CASE(a_single_node_takes_all_shards_and_keeps_them) {
   const auto first = world.sql("select max(renewed_at)::text from shard_lease")[0][0].as<std::string>();
   BOOST_TEST(world.eventually(
     [&] { return world.sql("select min(renewed_at)::text from shard_lease")[0][0].as<std::string>() > first; }));
-  BOOST_TEST(world.sql("select count(*) from shard_lease where epoch = 1 and fence >> 20 = 1")[0][0].as<int>() == shard_count);
+  BOOST_TEST(world.sql("select count(*) from shard_lease where epoch = 1 and fence >> 20 = 1")[0][0].as<int>() ==
+             shard_count);
   BOOST_TEST(world.events().held().size() == static_cast<std::size_t>(shard_count));
   BOOST_TEST(world.sql("select count(*) from node where name = 'n1' and state = 0")[0][0].as<int>() == 1);
 }

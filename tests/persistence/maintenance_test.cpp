@@ -45,14 +45,16 @@ BOOST_FIXTURE_TEST_SUITE(store_maintenance, maintained)
 
 BOOST_AUTO_TEST_CASE(partitions_of_the_days_ahead_are_created_where_they_are_missing) {
   const auto partitions = [&] {
-    return world.sql("select count(*) from pg_inherits where inhparent in ('event'::regclass, 'delivery'::regclass, 'attempt'::regclass,"
-                     " 'dedupe'::regclass)")[0][0]
+    return world
+      .sql("select count(*) from pg_inherits where inhparent in ('event'::regclass, 'delivery'::regclass, "
+           "'attempt'::regclass,"
+           " 'dedupe'::regclass)")[0][0]
       .as<int>();
   };
   BOOST_TEST(partitions() == 4 * 5);
   for (const auto* parent : {"event", "delivery", "attempt", "dedupe"})
-    world.sql("do $$ begin execute format('drop table " + std::string{parent}
-              + "_%s', to_char((clock_timestamp() at time zone 'UTC')::date + 2, 'YYYYMMDD')); end $$");
+    world.sql("do $$ begin execute format('drop table " + std::string{parent} +
+              "_%s', to_char((clock_timestamp() at time zone 'UTC')::date + 2, 'YYYYMMDD')); end $$");
   BOOST_TEST(partitions() == 4 * 4);
   BOOST_TEST(!ensure_partitions(on));
   BOOST_TEST(partitions() == 4 * 5);
@@ -62,7 +64,8 @@ BOOST_AUTO_TEST_CASE(partitions_of_the_days_ahead_are_created_where_they_are_mis
 
 BOOST_AUTO_TEST_CASE(a_store_that_starts_creates_the_partition_it_writes_into) {
   const auto tenant = world.add_tenant();
-  world.sql("do $$ begin execute format('drop table delivery_%s', to_char((clock_timestamp() at time zone 'UTC')::date, 'YYYYMMDD'));"
+  world.sql("do $$ begin execute format('drop table delivery_%s', to_char((clock_timestamp() at time zone "
+            "'UTC')::date, 'YYYYMMDD'));"
             " end $$");
   BOOST_REQUIRE(world.start().has_value());
   BOOST_REQUIRE(world.wait_until_ready());
@@ -75,7 +78,8 @@ BOOST_AUTO_TEST_CASE(a_store_that_starts_creates_the_partition_it_writes_into) {
 
 BOOST_AUTO_TEST_CASE(folding_the_counters_changes_no_sum) {
   const auto tenant = world.add_tenant();
-  world.sql("insert into tenant_counter select " + std::to_string(tenant.no) + ", 3, 1, 1, 1, 0, 0, 0 from generate_series(1, 200)");
+  world.sql("insert into tenant_counter select " + std::to_string(tenant.no) +
+            ", 3, 1, 1, 1, 0, 0, 0 from generate_series(1, 200)");
   const auto before = world.counters(tenant.no);
   BOOST_TEST(!fold_counters(on));
   BOOST_TEST(world.counters(tenant.no) == before, boost::test_tools::per_element());
@@ -87,15 +91,19 @@ BOOST_AUTO_TEST_CASE(dedupe_tables_past_the_window_are_dropped) {
   world.sql("select create_partitions_of((clock_timestamp() at time zone 'UTC')::date - 8)");
   BOOST_TEST(!drop_expired(on));
   BOOST_TEST(world.sql("select count(*) from pg_inherits where inhparent = 'dedupe'::regclass")[0][0].as<int>() == 6);
-  BOOST_TEST(world.sql("select count(*) from pg_inherits where inhparent = 'event'::regclass")[0][0].as<int>() == 7); // not its business
+  BOOST_TEST(world.sql("select count(*) from pg_inherits where inhparent = 'event'::regclass")[0][0].as<int>() ==
+             7); // not its business
 }
 
 BOOST_AUTO_TEST_CASE(past_days_are_frozen_once) {
   world.sql("select create_partitions_of((clock_timestamp() at time zone 'UTC')::date - 3)");
-  world.sql("insert into dedupe select gen_random_uuid(), gen_random_uuid(), (clock_timestamp() at time zone 'UTC')::date - 3"
-            " from generate_series(1, 100)");
+  world.sql(
+    "insert into dedupe select gen_random_uuid(), gen_random_uuid(), (clock_timestamp() at time zone 'UTC')::date - 3"
+    " from generate_series(1, 100)");
   const auto frozen = [&] {
-    return world.sql("select count(*) from pg_stat_user_tables where relname like 'dedupe_%' and last_vacuum is not null")[0][0].as<int>();
+    return world
+      .sql("select count(*) from pg_stat_user_tables where relname like 'dedupe_%' and last_vacuum is not null")[0][0]
+      .as<int>();
   };
   BOOST_TEST(world.eventually([&] { return !freeze_past_days(on) && frozen() == 1; }));
 }
@@ -134,8 +142,8 @@ BOOST_AUTO_TEST_CASE(a_key_of_an_earlier_day_within_the_window_is_a_duplicate) {
   world.sql("select create_partitions_of((clock_timestamp() at time zone 'UTC')::date - 6)");
   world.sql("delete from dedupe where day = (clock_timestamp() at time zone 'UTC')::date");
   world.sql("update dedupe set day = (clock_timestamp() at time zone 'UTC')::date - 6"
-            " where event_id = '"
-            + to_string(first[0].item->what->id.value) + "'");
+            " where event_id = '" +
+            to_string(first[0].item->what->id.value) + "'");
   const auto again = batch_of(world, tenant, 0, 3);
   const auto wrote = write_accepts(on, again, false);
   BOOST_REQUIRE(wrote.has_value());

@@ -16,8 +16,7 @@ using namespace postrider::tests;
 namespace {
 
 struct plan_world {
-  explicit plan_world(std::vector<prepared_sql> statements)
-    : on{with(std::move(statements)), dog, counts} {
+  explicit plan_world(std::vector<prepared_sql> statements) : on{with(std::move(statements)), dog, counts} {
     const auto failure = on.connect();
     BOOST_REQUIRE_MESSAGE(!failure, (failure ? failure->detail : ""));
   }
@@ -35,13 +34,15 @@ struct plan_world {
     auto out = on.call([&](pqxx::connection_base& connection) {
       pqxx::nontransaction transaction{connection};
       const auto parameters =
-        transaction.exec_params1("select cardinality(parameter_types) from pg_prepared_statements where name = $1", name)[0].as<int>();
+        transaction
+          .exec_params1("select cardinality(parameter_types) from pg_prepared_statements where name = $1", name)[0]
+          .as<int>();
       std::string nulls;
       for (int i = 0; i < parameters; ++i)
         nulls += i == 0 ? "null" : ", null";
       std::string text;
-      for (const auto& row :
-           transaction.exec("explain (costs off) execute " + name + "(" + (arguments.empty() ? nulls : arguments) + ")"))
+      for (const auto& row : transaction.exec("explain (costs off) execute " + name + "(" +
+                                              (arguments.empty() ? nulls : arguments) + ")"))
         text += std::string{row[0].c_str()} + "\n";
       return text;
     });
@@ -62,14 +63,15 @@ const std::regex joins_by_brute_force{"Join Filter:|Hash Join|Merge Join|Materia
 BOOST_AUTO_TEST_SUITE(query_plans_on_an_empty_database)
 
 BOOST_AUTO_TEST_CASE(no_statement_of_the_engine_scans_a_table_or_joins_without_an_index) {
-  for (const auto& statements : {accept_statements(), record_statements(), claimer::statements(), sweeper::statements()}) {
+  for (const auto& statements :
+       {accept_statements(), record_statements(), claimer::statements(), sweeper::statements()}) {
     plan_world world{statements};
     for (const auto& each : statements) {
       const auto plan = world.plan_of(each.name);
       BOOST_TEST(!std::regex_search(plan, scans_a_whole_partition), each.name << "\n" << plan);
       // The leases joined with those that this node holds are 64 rows at most.
-      const std::set<std::string> joins_leases{"interrupt_rides", "interrupt_claimed", "interrupt_endpoint", "close_deleted",
-                                               "expose_rides"};
+      const std::set<std::string> joins_leases{"interrupt_rides", "interrupt_claimed", "interrupt_endpoint",
+                                               "close_deleted", "expose_rides"};
       if (!joins_leases.contains(each.name))
         BOOST_TEST(!std::regex_search(plan, joins_by_brute_force), each.name << "\n" << plan);
     }
@@ -77,7 +79,9 @@ BOOST_AUTO_TEST_CASE(no_statement_of_the_engine_scans_a_table_or_joins_without_a
 }
 
 BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
-  const auto finds = [](const std::string& plan, const std::string& text) { return plan.find(text) != std::string::npos; };
+  const auto finds = [](const std::string& plan, const std::string& text) {
+    return plan.find(text) != std::string::npos;
+  };
   {
     plan_world world{accept_statements()};
     const auto plan = world.plan_of("accept");
@@ -92,8 +96,11 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
   {
     plan_world world{claimer::statements()};
     const auto plan = world.plan_of("claim");
-    BOOST_TEST(std::regex_search(plan, std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
-               plan);
+    BOOST_TEST(
+      std::regex_search(
+        plan,
+        std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
+      plan);
     BOOST_TEST(finds(plan, "Index Cond: (id = chosen.id)"), plan);
     BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = claimed.tenant_no) AND (id = claimed.event_id))"), plan);
   }
@@ -101,8 +108,9 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
     plan_world world{sweeper::statements()};
     const auto plan = world.plan_of("due_endpoints");
     BOOST_TEST(finds(plan, "Index Cond: (ROW(shard, endpoint_no) > ROW(first_1.shard, first_1.endpoint_no))"), plan);
-    const auto rides = world.plan_of("interrupt_rides", "array[1::smallint], array[1::bigint], '00000000-0000-0000-0000-000000000000', "
-                                                        "'ffffffff-ffff-ffff-ffff-ffffffffffff', 10");
+    const auto rides =
+      world.plan_of("interrupt_rides", "array[1::smallint], array[1::bigint], '00000000-0000-0000-0000-000000000000', "
+                                       "'ffffffff-ffff-ffff-ffff-ffffffffffff', 10");
     BOOST_TEST(finds(rides, "Index Cond: ((id >= $3) AND (id < $4))"), rides);
   }
 }
@@ -136,7 +144,8 @@ BOOST_AUTO_TEST_CASE(the_usual_life_of_a_delivery_makes_hot_updates_alone) {
   BOOST_TEST(world.counters(tenant.no)[3] == static_cast<std::int64_t>(2 * count));
   world.real().stop(milliseconds{5'000}); // ends the sessions, which then report their statistics
   const auto reported = [&] {
-    return world.sql("select sum(n_tup_upd), sum(n_tup_hot_upd) from pg_stat_user_tables where relname like 'delivery_2%'")[0];
+    return world.sql(
+      "select sum(n_tup_upd), sum(n_tup_hot_upd) from pg_stat_user_tables where relname like 'delivery_2%'")[0];
   };
   BOOST_REQUIRE(world.eventually([&] { return reported()[0].as<std::size_t>() == 2 * count; }));
   BOOST_TEST(reported()[1].as<std::size_t>() == 2 * count);

@@ -71,9 +71,10 @@ BOOST_AUTO_TEST_CASE(connections_lost_at_any_moment_neither_lose_nor_repeat_anyt
   BOOST_TEST(world.sql("select count(*) from delivery")[0][0].as<std::size_t>() == 2 * count);
   BOOST_TEST(world.sql("select count(*) from attempt")[0][0].as<std::size_t>() == written);
   // A ride that was reported as one is one, and a delivery that was not is waiting for its claim.
-  BOOST_TEST(world.sql("select count(*) from delivery where state = 3 and attempt_count = 1")[0][0].as<std::size_t>() == written);
-  BOOST_TEST(world.sql("select count(*) from delivery where state = 0 and attempt_count = 0")[0][0].as<std::size_t>()
-             == 2 * count - written);
+  BOOST_TEST(world.sql("select count(*) from delivery where state = 3 and attempt_count = 1")[0][0].as<std::size_t>() ==
+             written);
+  BOOST_TEST(world.sql("select count(*) from delivery where state = 0 and attempt_count = 0")[0][0].as<std::size_t>() ==
+             2 * count - written);
   for (const auto id : events)
     for (const auto& each : world.events().answered(id)->deliveries)
       if (each.ride)
@@ -153,7 +154,8 @@ BOOST_AUTO_TEST_CASE(the_watchdog_ends_a_call_that_is_past_its_deadline) {
   options.call_deadline = 200ms;
   session on{options, dog, counts};
   BOOST_REQUIRE(!on.connect());
-  const auto slept = on.call([](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec("select pg_sleep(4)"); });
+  const auto slept =
+    on.call([](pqxx::connection_base& connection) { pqxx::nontransaction{connection}.exec("select pg_sleep(4)"); });
   BOOST_REQUIRE(!slept.has_value());
   BOOST_TEST((slept.error().what == session_failure::kind::lost));
   BOOST_TEST(!on.connected());
@@ -168,7 +170,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_accepts_and_says_nothing_fails_to_connect_in_
   watchdog dog;
   metrics counts;
   session_options options;
-  options.url = "postgresql://nobody@127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/none?sslmode=disable";
+  options.url =
+    "postgresql://nobody@127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/none?sslmode=disable";
   options.role = "silent";
   options.connect_timeout = 2s;
   session on{options, dog, counts};

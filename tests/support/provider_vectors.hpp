@@ -15,7 +15,7 @@ struct provider_vector {
   std::string scheme;
   std::string provider;
   std::string method;
-  std::string url;                            ///< in full, as the provider calls it
+  std::string url; ///< in full, as the provider calls it
   bool is_handshake = false;
   std::vector<std::string> secrets;           ///< newest first
   std::map<std::string, std::string> config;  ///< settings of the scheme; those of an object as `name/key`
