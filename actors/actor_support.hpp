@@ -6,6 +6,7 @@
 #include <caf/exit_reason.hpp>
 #include <caf/scheduled_actor.hpp>
 
+#include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -57,6 +58,12 @@ private:
   std::size_t left_ = 1;
   std::function<void()> last_;
 };
+
+/// How many messages waited when the actor's present turn began. (CAF 0.17.6: `mailbox().size()` would fetch what came
+/// since, and casts the empty queue's head to a message in doing so: undefined, and the sanitizers say so.)
+inline std::size_t messages_waiting(caf::scheduled_actor& self) noexcept {
+  return self.mailbox().queue().total_task_size();
+}
 
 /// An exception that leaves a handler ends the actor with `unhandled_exception`; its supervisor decides what follows.
 /// Logged here, once.

@@ -37,13 +37,10 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
   state.breaker_since = now.wall;
   if (*stored) {
     const auto& known = **stored;
-    breaker gate;
-    gate.state = known.state == breaker_state::half_open ? breaker_state::open : known.state;
-    gate.opened_in_a_row = known.opened_in_a_row;
     state.breaker_since = known.since;
-    if (gate.state == breaker_state::open)
-      gate.next_at = now.mono + std::max(milliseconds{0}, known.next_probe_at.value_or(now.wall) - now.wall);
-    state.dispatch->restore(gate, now, state.effects);
+    state.dispatch->restore(
+      restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall), now,
+      state.effects);
   }
   state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
@@ -90,11 +87,10 @@ void delivery_mailbox::recorded(std::vector<record_result> results) {
 }
 
 // Runs however the actor ends. A crash, or its supervisor's, leaves nothing running for an incarnation that is gone.
+// The credits are the supervisor's to close: a successor may lend them already.
 delivery_state_data::~delivery_state_data() {
   if (!given.context)
     return;
-  if (credits)
-    credits->close();
   given.context->requests.abort(given.mailbox.get(), [](std::vector<attempt_result>) {});
   given.context->counts.actors_deliveries.add(-1);
 }

@@ -58,6 +58,9 @@ outcome_write to_store(const delivery_state_data& state, const dispatch_effects:
   out.tenant = state.given.plan->config->no;
   out.endpoint = state.endpoint->no;
   out.under = write.under;
+  out.number = write.number;
+  out.claimed_until = write.claimed_until;
+  out.ticket = write.ticket;
   out.to = write.to;
   out.reason = write.reason;
   out.step = write.step;
@@ -66,7 +69,6 @@ outcome_write to_store(const delivery_state_data& state, const dispatch_effects:
   out.owner = state.given.mailbox;
   if (!write.uncount) {
     auto& row = out.attempt.emplace(outcome_write::attempt_row{});
-    row.number = write.number;
     row.outcome = write.outcome;
     row.reason = write.attempt_failure;
     row.http_status = write.http_status;
@@ -123,9 +125,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.shard = state.given.plan->config->shard;
   request.under = state.dispatch->under();
   request.now = now.wall;
-  // Past it the row is nobody's: the time for its turn in the window, the request itself, and the writing of its
-  // outcome.
-  request.attempt_deadline = now.wall + 4 * state.endpoint->timeout + milliseconds{30'000};
+  request.attempt_deadline = state.effects.wanted_claim->until;
   request.limit = state.effects.wanted_claim->limit;
   request.even_if_not_due = state.effects.wanted_claim->even_if_not_due;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
@@ -153,7 +153,7 @@ void keep_breaker(delivery_self self, const dispatch_now& now) {
   runtime.since = now.wall;
   if (gate.next_at)
     runtime.next_probe_at = now.wall + std::chrono::ceil<milliseconds>(*gate.next_at - now.mono);
-  state.given.context->database.save_runtime(runtime, state.given.plan->config->shard, state.dispatch->under(),
+  state.given.context->database.save_runtime(runtime, state.given.plan->config->shard, state.dispatch->last_under(),
                                              std::string{state.effects.breaker_cause});
 }
 
@@ -203,6 +203,7 @@ dispatch_policy policy_of(const endpoint_config& endpoint) {
   return {.max_in_flight = endpoint.max_in_flight,
           .retry = endpoint.retry,
           .breaker = endpoint.breaker,
+          .claim_lasts = 4 * endpoint.timeout + milliseconds{30'000},
           .active = endpoint.status == endpoint_status::active};
 }
 
@@ -266,10 +267,6 @@ void on_due(delivery_self self, wall_time at) {
   auto& state = self->state;
   ++state.seen;
   const auto now = now_of(self);
-  // STORE polls only for shards that are held. A claim that was told otherwise hit the moment between two renewals,
-  // under the same fence.
-  if (state.restored && state.dispatch->under() == 0)
-    state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->due(at, now, state.effects);
   apply(self, now);
 }
@@ -305,11 +302,15 @@ void on_finished(delivery_self self, std::vector<attempt_result> results) {
 void on_recorded(delivery_self self, std::vector<record_result> results) {
   auto& state = self->state;
   const auto now = now_of(self);
+  std::vector<recorded_write> inputs;
+  inputs.reserve(results.size());
   for (const auto& each : results) {
-    if (!each.recorded)
-      ++state.missed;
-    state.dispatch->recorded(each.delivery, each.recorded, now, state.effects);
+    auto& input = inputs.emplace_back(recorded_write{each.delivery, each.ticket, each.recorded, {}});
+    if (each.found)
+      input.found = recorded_write::row{each.found->state, each.found->under};
+    state.missed += each.recorded ? 0 : 1;
   }
+  state.dispatch->recorded(inputs, now, state.effects);
   apply(self, now);
 }
 
@@ -345,7 +346,7 @@ actor_status describe(delivery_self self) {
   state.life.describe(out);
   out.path = state.given.path;
   out.kind = "delivery";
-  out.mailbox = self->mailbox().size();
+  out.mailbox = messages_waiting(*self);
   out.restarts = state.given.restarts;
   out.node = state.given.context->node_name;
   out.epoch = state.given.ownership.epoch;

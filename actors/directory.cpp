@@ -17,11 +17,12 @@ void directory::publish(const std::string& tenant, const std::string& source, pr
   entries_.insert_or_assign(std::move(key), std::move(verifier));
 }
 
-void directory::withdraw(const std::string& tenant, const std::string& source) {
+void directory::withdraw(const std::string& tenant, const std::string& source, const caf::actor_addr& verifier) {
   std::string key;
   make_key(tenant, source, key);
   const std::unique_lock lock{mutex_};
-  entries_.erase(key);
+  if (const auto found = entries_.find(key); found != entries_.end() && found->second.address() == verifier)
+    entries_.erase(found);
 }
 
 std::size_t directory::size() const {

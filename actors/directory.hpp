@@ -19,7 +19,8 @@ namespace postrider {
 class directory {
 public:
   void publish(const std::string& tenant, const std::string& source, provider_verifier_actor verifier);
-  void withdraw(const std::string& tenant, const std::string& source);
+  /// Nothing happens where another VERIFIER is published by now.
+  void withdraw(const std::string& tenant, const std::string& source, const caf::actor_addr& verifier);
 
   /// Calls `use(const provider_verifier_actor&)` when it is known; tells whether it was.
   template <class Use>

@@ -11,18 +11,46 @@
 #include <caf/send.hpp>
 
 #include <future>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace postrider {
 
 namespace {
+
 constexpr milliseconds drain_answer_margin{1'000};
+
+/// Calls back exactly once, also when the question is lost with actors that end.
+class tree_duty {
+public:
+  tree_duty(std::string node, std::function<void(inspection::tree)> done)
+      : node_{std::move(node)}, done_{std::move(done)} {}
+  tree_duty(const tree_duty&) = delete;
+  tree_duty& operator=(const tree_duty&) = delete;
+  ~tree_duty() {
+    if (done_)
+      done_({node_, false, "the node's actors do not run", {}});
+  }
+  void answer(std::optional<actor_statuses> all) {
+    const auto done = std::exchange(done_, nullptr);
+    if (all)
+      done({node_, true, {}, std::move(*all)});
+    else
+      done({node_, false, "the node's actors did not answer within 2 s", {}});
+  }
+
+private:
+  std::string node_;
+  std::function<void(inspection::tree)> done_;
+};
+
 } // namespace
 
 class actor_engine::implementation final : public ingest_gate, public inspection {
 public:
   implementation(actor_engine_options options, metrics& counts, const db_clock& clock)
-      : options_{std::move(options)}, counts_{counts}, clock_{clock}, bridge_{counts} {}
+      : options_{std::move(options)}, counts_{counts}, clock_{clock} {}
 
   void submit(ingest_request_ptr request) override {
     if (!running_.load(std::memory_order_acquire))
@@ -30,20 +58,17 @@ public:
     const bool known = directory_.with(request->tenant, request->source, [&](const provider_verifier_actor& verifier) {
       caf::anon_send(verifier, atom::ingest::value, request);
     });
-    if (!known)
+    if (known)
+      return;
+    const std::lock_guard lock{handles_mutex_};
+    if (node_) // else stopped meanwhile: the ticket answers 503
       caf::anon_send(node_, atom::ingest::value, std::move(request));
   }
 
   void actors(std::function<void(tree)> done) override {
-    if (!running_.load(std::memory_order_acquire))
-      return done({options_.node_name, false, "the node's actors do not run", {}});
-    auto report = [name = options_.node_name, done = std::move(done)](std::optional<actor_statuses> all) {
-      if (all)
-        done({name, true, {}, std::move(*all)});
-      else
-        done({name, false, "the node's actors did not answer within 2 s", {}});
-    };
-    caf::anon_send(steward_, atom::tree::value, hand(tree_callback{std::move(report)}));
+    const auto duty = std::make_shared<tree_duty>(options_.node_name, std::move(done));
+    tell_steward(atom::tree::value,
+                 hand(tree_callback{[duty](std::optional<actor_statuses> all) { duty->answer(std::move(all)); }}));
   }
 
   void actor(std::string path, std::function<void(result<actor_status>)> done) override {
@@ -66,19 +91,22 @@ public:
                                     .counts = counts_,
                                     .verifiers = directory_,
                                     .wall_now = [this] { return clock_.now(); }});
-    node_ = system_->spawn(node, node_arguments{&*context_, beat_});
-    steward_ = system_->spawn(steward, node_);
+    const auto top = system_->spawn(node, node_arguments{&*context_, beat_});
+    {
+      const std::lock_guard lock{handles_mutex_};
+      node_ = top;
+      steward_ = system_->spawn(steward, top, options_.failed);
+    }
     running_.store(true, std::memory_order_release);
-    bridge_.connect(node_);
+    bridge_.connect(top);
   }
 
   bool drain(milliseconds deadline) {
-    if (!running_.load(std::memory_order_acquire))
-      return true;
     auto ended = std::make_shared<std::promise<bool>>();
     auto answer = ended->get_future();
-    caf::anon_send(steward_, atom::drain::value, deadline.count(),
-                   hand(drain_callback{[ended](bool all) { ended->set_value(all); }}));
+    if (!tell_steward(atom::drain::value, deadline.count(),
+                      hand(drain_callback{[ended](bool all) { ended->set_value(all); }})))
+      return true;
     return answer.wait_for(deadline + drain_answer_margin) == std::future_status::ready && answer.get();
   }
 
@@ -86,10 +114,13 @@ public:
     if (!running_.exchange(false))
       return;
     bridge_.disconnect();
-    caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
-    caf::anon_send_exit(steward_, caf::exit_reason::user_shutdown);
-    node_ = nullptr;
-    steward_ = nullptr;
+    {
+      const std::lock_guard lock{handles_mutex_};
+      caf::anon_send_exit(steward_, caf::exit_reason::user_shutdown); // first: NODE's end is none of its business then
+      caf::anon_send_exit(node_, caf::exit_reason::user_shutdown);
+      node_ = nullptr;
+      steward_ = nullptr;
+    }
     system_.reset(); // waits for all actors
   }
 
@@ -102,6 +133,15 @@ public:
   store_bridge& bridge() noexcept { return bridge_; }
 
 private:
+  // False: the actors do not run. A handle never leaves the lock: it must not outlive the actor system.
+  template <class... Parts>
+  bool tell_steward(Parts&&... parts) {
+    const std::lock_guard lock{handles_mutex_};
+    if (steward_)
+      caf::anon_send(steward_, std::forward<Parts>(parts)...);
+    return static_cast<bool>(steward_);
+  }
+
   actor_engine_options options_;
   metrics& counts_;
   const db_clock& clock_;
@@ -111,6 +151,9 @@ private:
   std::optional<engine_context> context_;
   caf::actor_system_config config_;
   std::optional<caf::actor_system> system_;
+  // Guards the handles against `stop`, on another thread than those that ask. Requests for a known VERIFIER, the hot
+  // path, never take it.
+  mutable std::mutex handles_mutex_;
   node_actor node_;
   steward_actor steward_;
   std::atomic<bool> running_{false};

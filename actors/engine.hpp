@@ -17,6 +17,9 @@ namespace postrider {
 struct actor_engine_options {
   std::string node_name;
   std::size_t scheduler_threads = 2;
+  /// NODE has ended although nobody stopped it: nothing is accepted or delivered any more, while the leases would still
+  /// be renewed. The process should end. Called once, from one of CAF's threads; must not call back into the engine.
+  std::function<void(std::string why)> failed{};
 };
 
 /// The actor system behind its ports: the only class of actors/ that the daemon sees. Order of life: constructed with

@@ -69,8 +69,9 @@ struct endpoint_record {
   wall_time created_at{}, updated_at{};
 };
 struct new_endpoint {
-  endpoint_config config;           ///< no, id and sources are ignored; one secret at least
-  std::vector<std::string> sources; ///< ids or names; unknown: 422 at `/sources/N`
+  endpoint_config config;              ///< no, id and sources are ignored; one secret at least
+  std::vector<std::string> sources;    ///< ids or names; unknown: 422 at `sources_at`/N
+  std::string sources_at = "/sources"; ///< where they stand in the request's body
   std::string description;
 };
 

@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t unknown_kept_max = 10'000;
 constexpr milliseconds due_horizon{2'000}; // what is due later is told again by the poll
 constexpr milliseconds beat_gap{500};
+// A number is never given again: a tenant that was not there is deleted, and stays so unless its configuration is told
+// to have changed.
+constexpr milliseconds unknown_number_gap{60'000};
+
+const std::string by_number = "#"; // no slug and no id begins so
 
 void tell(node_self self, tenant_child& child, ingest_request_ptr request) {
   ++child.routed;
@@ -59,6 +64,12 @@ tenant_lookup& look_up(node_self self, const std::string& key, tenant_no tenant)
   return it->second;
 }
 
+bool is_unknown(node_self self, const std::string& key) {
+  const auto& until = self->state.unknown_until;
+  const auto found = until.find(key);
+  return found != until.end() && self->clock().now() < found->second;
+}
+
 void on_ingest(node_self self, ingest_request_ptr request) {
   auto& state = self->state;
   if (const auto known = state.by_slug_or_id.find(request->tenant); known != state.by_slug_or_id.end()) {
@@ -67,8 +78,7 @@ void on_ingest(node_self self, ingest_request_ptr request) {
       return tell(self, child, std::move(request));
     return request->ticket.answer(ingest_result::unavailable); // it is being restarted
   }
-  const auto unknown = state.unknown_until.find(request->tenant);
-  if (unknown != state.unknown_until.end() && self->clock().now() < unknown->second)
+  if (is_unknown(self, request->tenant))
     return request->ticket.answer(ingest_result::unknown);
   auto& lookup = look_up(self, request->tenant, 0);
   if (lookup.requests.size() >= state.given.context->limits.waiting_requests_max)
@@ -88,7 +98,8 @@ void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr>
     if (unknown) {
       if (state.unknown_until.size() >= unknown_kept_max)
         state.unknown_until.clear();
-      state.unknown_until[key] = self->clock().now() + state.given.context->limits.refresh_gap;
+      const auto gap = key.starts_with(by_number) ? unknown_number_gap : state.given.context->limits.refresh_gap;
+      state.unknown_until[key] = self->clock().now() + gap;
     }
     for (const auto& request : lookup.requests)
       request->ticket.answer(unknown ? ingest_result::unknown : ingest_result::unavailable);
@@ -124,8 +135,8 @@ void on_due(node_self self, const std::vector<due_hint>& hints) {
         continue;
       ++it->second.routed;
       self->send(it->second.actor, atom::due::value, hint.endpoint, to_unix_us(hint.next_due));
-    } else {
-      look_up(self, "#" + std::to_string(hint.tenant), hint.tenant).due[hint.endpoint] = hint.next_due;
+    } else if (const auto key = by_number + std::to_string(hint.tenant); !is_unknown(self, key)) {
+      look_up(self, key, hint.tenant).due[hint.endpoint] = hint.next_due;
     }
   }
 }
@@ -156,7 +167,7 @@ void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
     if (it->second.actor) {
       self->send(it->second.actor, atom::changed::value);
     } else if (std::exchange(it->second.quarantined, false)) { // what made it crash may be gone
-      it->second.budget.crashes.clear();
+      it->second.budget = {.crashes = {}, .total = it->second.budget.total, .released_at = {}};
       self->send(self, atom::restart::value, tenant);
     }
   }
@@ -191,11 +202,10 @@ void on_down(node_self self, const caf::down_msg& down) {
   state.given.context->counts.actor_crashes.add();
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
-  if (step.restart_after) {
-    self->delayed_send(self, *step.restart_after, atom::restart::value, tenant);
+  child.quarantined = step.quarantined;
+  self->delayed_send(self, step.restart_after, atom::restart::value, tenant);
+  if (!step.quarantined)
     return;
-  }
-  child.quarantined = true;
   state.given.context->counts.actor_quarantines.add();
   log_event(spdlog::level::err, "tenant supervisor quarantined", {{"tenant", child.config->slug}});
 }
@@ -203,8 +213,9 @@ void on_down(node_self self, const caf::down_msg& down) {
 void restart_supervisor(node_self self, tenant_no tenant) {
   auto& state = self->state;
   const auto it = state.tenants.find(tenant);
-  if (it == state.tenants.end() || it->second.actor || it->second.quarantined)
+  if (it == state.tenants.end() || it->second.actor)
     return;
+  it->second.quarantined = false; // its time is over
   state.given.context->counts.actor_restarts.add();
   spawn_supervisor(self, tenant, it->second, true);
 }

@@ -32,7 +32,7 @@ actor_status describe_node(node_self self) {
   state.life.describe(out);
   out.path = state.path;
   out.kind = "node";
-  out.mailbox = self->mailbox().size();
+  out.mailbox = messages_waiting(*self);
   out.children = static_cast<std::uint32_t>(state.tenants.size());
   out.node = state.given.context->node_name;
   std::int64_t owned = 0;

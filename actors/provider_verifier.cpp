@@ -21,7 +21,7 @@ void find_source(self_pointer self) {
   for (const auto& each : state.given.plan->config->sources)
     if (each.no == state.given.source && each.enabled)
       state.source = &each;
-  state.route = std::make_shared<source_route>(provider_verifier_actor{self}, state.given.supervisor, state.given.plan);
+  state.route = std::make_shared<source_route>(provider_verifier_actor{self}, state.given.supervisor);
 }
 
 // One delivery for each endpoint that matches now. A credit lets its first attempt ride on the accept's commit.
@@ -41,20 +41,12 @@ void plan_deliveries(self_pointer self, accept_item& item) {
     planned.id = {state.random.next_id(at)};
     planned.endpoint = endpoint.no;
     planned.seed = state.random.next_seed();
-    planned.plan_index = i;
     if (endpoint.status != endpoint_status::active)
       continue;
-    if (const auto under = state.given.plan->credits[i]->take()) {
-      planned.ride = true;
-      planned.under = *under;
-    }
+    planned.credit = taken_credit::from(state.given.plan->credits[i]);
+    planned.ride = static_cast<bool>(planned.credit);
+    planned.under = planned.credit.under();
   }
-}
-
-void return_credits(const source_route& route, const accept_item& item) {
-  for (const auto& each : item.deliveries)
-    if (each.ride)
-      route.credits_of(each).give_back();
 }
 
 void hand_to_store(self_pointer self, accept_item_ptr item) {
@@ -63,7 +55,6 @@ void hand_to_store(self_pointer self, accept_item_ptr item) {
   ++item->plans;
   if (state.given.context->database.accept(item))
     return;
-  return_credits(*state.route, *item);
   item->ticket.answer(ingest_result::overloaded);
 }
 
@@ -116,6 +107,7 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
 
 void on_ingest(self_pointer self, ingest_request_ptr request) {
   auto& state = self->state;
+  state.given.used->store(self->clock().now().time_since_epoch().count(), std::memory_order_relaxed);
   if (!state.source)
     return doubt_or_refuse(self, std::move(request), ingest_result::unknown, {});
   auto verified = verify_request(*state.source, request->headers, request->body, state.given.context->wall_now());
@@ -137,7 +129,7 @@ void on_plan(self_pointer self, routing_plan_ptr plan) {
   for (auto& item : std::exchange(state.refused, {})) {
     if (!state.source)
       item->ticket.answer(ingest_result::unknown);
-    else if (item->plans > state.given.context->limits.passive_restarts_max)
+    else if (item->plans >= state.given.context->limits.plans_max)
       item->ticket.answer(ingest_result::unavailable);
     else
       hand_to_store(self, std::move(item));
@@ -169,7 +161,7 @@ actor_status describe(self_pointer self) {
   state.life.describe(out);
   out.path = state.given.path;
   out.kind = "provider_verifier";
-  out.mailbox = self->mailbox().size();
+  out.mailbox = messages_waiting(*self);
   out.restarts = state.given.restarts;
   out.node = state.given.context->node_name;
   out.epoch = state.given.epoch;

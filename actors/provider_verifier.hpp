@@ -6,29 +6,31 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <atomic>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace postrider {
 
-/// Whom to tell of an accepted item, and the credits it may have taken: made anew with each plan, shared by its items.
+/// Whom to tell of an accepted item: made anew with each plan, shared by its items.
 class source_route final : public accept_origin {
 public:
-  source_route(provider_verifier_actor verifier, tenant_supervisor_actor supervisor, routing_plan_ptr plan)
-      : verifier_{std::move(verifier)}, supervisor_{std::move(supervisor)}, plan_{std::move(plan)} {}
+  source_route(provider_verifier_actor verifier, tenant_supervisor_actor supervisor)
+      : verifier_{std::move(verifier)}, supervisor_{std::move(supervisor)} {}
 
   [[nodiscard]] const provider_verifier_actor& verifier() const noexcept { return verifier_; }
   [[nodiscard]] const tenant_supervisor_actor& supervisor() const noexcept { return supervisor_; }
-  [[nodiscard]] send_credits& credits_of(const planned_delivery& each) const {
-    return *plan_->credits.at(each.plan_index);
-  }
 
 private:
   provider_verifier_actor verifier_;
   tenant_supervisor_actor supervisor_;
-  routing_plan_ptr plan_;
 };
+
+/// When a VERIFIER last had something to verify: mono_time, in ticks. Written per request, read by its supervisor's
+/// idle check.
+using last_use = std::atomic<mono_time::rep>;
 
 struct provider_verifier_arguments {
   engine_context* context = nullptr;
@@ -38,6 +40,7 @@ struct provider_verifier_arguments {
   std::uint32_t restarts = 0;
   std::string path;
   std::int64_t epoch = 0;
+  std::shared_ptr<last_use> used;
 };
 
 struct provider_verifier_state {

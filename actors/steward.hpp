@@ -8,6 +8,7 @@ namespace postrider {
 
 /// STEWARD: turns questions of operators and the daemon into requests with deadlines, so that nobody blocks. Ends with
 /// NODE's system.
-steward_actor::behavior_type steward(steward_actor::pointer self, node_actor node);
+steward_actor::behavior_type steward(steward_actor::pointer self, node_actor node,
+                                     std::function<void(std::string)> failed);
 
 } // namespace postrider

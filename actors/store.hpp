@@ -7,6 +7,7 @@
 #include "core/event.hpp"
 #include "core/outcome.hpp"
 #include "core/result.hpp"
+#include "core/send_credits.hpp"
 #include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 
@@ -30,7 +31,7 @@ struct planned_delivery {
   std::uint32_t seed = 0; ///< of its jitter
   bool ride = false; ///< in: a send credit was taken. Out: the row is committed `in_flight`, attempt 1, under `under`
   fence under = 0;   ///< the fence that lent the credit
-  std::uint32_t plan_index = 0; ///< of the endpoint in the routing plan; opaque to STORE
+  taken_credit credit{}; ///< opaque to STORE: comes back however the item ends, unless its owner settles it
 };
 
 /// Opaque to STORE: whom the actors' side tells of the result.
@@ -55,10 +56,10 @@ struct accept_item {
   std::int64_t config_version = 0; ///< the plan's
   shard_no shard = 0;
   std::vector<planned_delivery> deliveries;
-  mono_time deadline{}; ///< 5 s after reception: past it, not written any more
+  mono_time deadline{}; ///< 5 s after it was verified: past it, not written any more
   ingest_ticket ticket;
   std::shared_ptr<const accept_origin> origin;
-  std::uint32_t plans = 0; ///< how often it was planned; VERIFIER gives up after 3
+  std::uint32_t plans = 0; ///< how often it was planned: see engine_limits::plans_max
 
   accept_outcome outcome = accept_outcome::waiting;
   event_id first{};
@@ -69,7 +70,9 @@ using accept_item_ptr = std::unique_ptr<accept_item>;
 // ------------------------------------------------------------------------------------------------ recording
 
 /// The end of one attempt, or another change of one delivery, as one guarded write: it changes the row only while the
-/// row is still in state `from` under `under`; then, and only then, the attempt's row exists.
+/// row is still in state `from` under `under`, at attempt `number`; then, and only then, the attempt's row exists.
+/// State and fence alone would not tell the attempt from the delivery's next one, which a batch that is run again after
+/// a lost connection may meet.
 struct outcome_write {
   delivery_id delivery;
   tenant_no tenant = 0;
@@ -78,12 +81,12 @@ struct outcome_write {
   delivery_state from = delivery_state::in_flight;
   delivery_state to = delivery_state::succeeded;
   delivery_reason reason = delivery_reason::none;
+  std::uint32_t number = 0;                   ///< of the attempt: the row's attempt_count
   std::uint32_t step = 0;                     ///< failed attempts of this generation, afterwards
   std::optional<wall_time> next_attempt_at{}; ///< set for pending and retry_wait
   /// The attempt's row; nothing for a `release` (the attempt is then uncounted: attempt_count - 1) and for a give-up
   /// without an attempt.
   struct attempt_row {
-    std::uint32_t number = 0;
     wall_time started_at{};
     milliseconds duration{0};
     attempt_outcome outcome = attempt_outcome::succeeded;
@@ -92,15 +95,20 @@ struct outcome_write {
     std::string excerpt;
   };
   std::optional<attempt_row> attempt{};
-  bool uncount = false;                 ///< release
+  bool uncount = false; ///< release
+  /// Of a release: the row's due time while it was in flight (nothing: it rode). The attempt may be claimed again under
+  /// the same number: only its deadline is another then.
+  std::optional<wall_time> claimed_until{};
+  std::uint64_t ticket = 0;             ///< handed back as it is
   std::shared_ptr<delivery_port> owner; ///< who is told
 };
 
 struct record_result {
   delivery_id delivery;
+  std::uint64_t ticket = 0;
   bool recorded = false;
-  /// When missed: what the row is now (nothing: it is gone). Same fence and already `to`: counted as recorded by STORE
-  /// itself.
+  /// When missed: what the row is now (nothing: it is gone). Same fence and attempt and already `to`: an earlier run of
+  /// the write whose answer was lost, counted as recorded by STORE itself.
   struct actual {
     delivery_state state = delivery_state::pending;
     fence under = 0;

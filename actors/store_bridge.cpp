@@ -28,26 +28,18 @@ struct batch_report {
   }
 };
 
-void return_credits(const source_route& route, const accept_item& item) {
-  for (const auto& each : item.deliveries)
-    if (each.under != 0)
-      route.credits_of(each).give_back();
+void end_credits(accept_item& item, void (taken_credit::*end)() noexcept) {
+  for (auto& each : item.deliveries)
+    (each.credit.*end)();
 }
 
-void settle_credits(const source_route& route, const accept_item& item) {
-  for (const auto& each : item.deliveries)
-    if (each.ride)
-      route.credits_of(each).settle();
-}
-
-void take_committed(const source_route& route, accept_item& item, committed_batch& out) {
-  for (const auto& each : item.deliveries) {
+void take_committed(accept_item& item, committed_batch& out) {
+  for (auto& each : item.deliveries) {
     if (each.ride) {
       out.rides.push_back({each.endpoint, each.id, item.what, each.seed, each.under});
       continue;
     }
-    if (each.under != 0)
-      route.credits_of(each).give_back(); // the lease was not there any more
+    each.credit.give_back(); // if the lease was not there any more
     out.pending.push_back(each.endpoint);
   }
 }
@@ -55,13 +47,9 @@ void take_committed(const source_route& route, accept_item& item, committed_batc
 } // namespace
 
 void store_bridge::connect(node_actor node) {
-  std::vector<shard_lease> early;
-  {
-    const std::lock_guard lock{mutex_};
-    node_ = node;
-    early = early_leases_;
-  }
-  caf::anon_send(node, atom::leases::value, hand(std::move(early)));
+  const std::lock_guard lock{mutex_}; // also while it sends: a later report must not come first
+  node_ = node;
+  caf::anon_send(node_, atom::leases::value, hand(std::vector{early_leases_}));
 }
 
 void store_bridge::disconnect() {
@@ -80,18 +68,17 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
     const auto& route = static_cast<const source_route&>(*item->origin); // the only kind of origin that VERIFIERs make
     switch (item->outcome) {
     case accept_outcome::accepted: {
-      counts_.ingest_bytes.add(item->what->body.size());
       report.answer(item->ticket, ingest_result::accepted, item->what->id);
       auto& [keep, committed] = report.committed[&route];
       keep = item->origin;
-      take_committed(route, *item, committed);
+      take_committed(*item, committed);
       continue;
     }
     case accept_outcome::duplicate:
       report.answer(item->ticket, ingest_result::duplicate, item->first);
       break;
     case accept_outcome::stale: {
-      return_credits(route, *item);
+      end_credits(*item, &taken_credit::give_back);
       auto& [keep, items] = report.stale[&route];
       keep = item->origin;
       items.push_back(std::move(item));
@@ -107,7 +94,7 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
       report.answer(item->ticket, ingest_result::unavailable);
       break;
     }
-    return_credits(route, *item);
+    end_credits(*item, &taken_credit::give_back);
   }
   for (auto& [key, part] : report.answers)
     part.first->answer(std::move(part.second));
@@ -117,20 +104,16 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
   // Only now: whoever finds no credit taken any more has every ride in its mailbox, or behind it.
   for (const auto& item : batch)
     if (item && item->outcome == accept_outcome::accepted)
-      settle_credits(static_cast<const source_route&>(*item->origin), *item);
+      end_credits(*item, &taken_credit::settle);
   for (auto& [route, part] : report.stale)
     caf::anon_send(route->verifier(), atom::stale::value, hand(std::move(part.second)));
 }
 
 void store_bridge::leases(std::vector<shard_lease> mine) {
-  node_actor node;
-  {
-    const std::lock_guard lock{mutex_};
-    early_leases_ = mine;
-    node = node_;
-  }
-  if (node)
-    caf::anon_send(node, atom::leases::value, hand(std::move(mine)));
+  const std::lock_guard lock{mutex_};
+  early_leases_ = mine;
+  if (node_)
+    caf::anon_send(node_, atom::leases::value, hand(std::move(mine)));
 }
 
 void store_bridge::due(std::vector<due_hint> hints) {
@@ -144,10 +127,8 @@ void store_bridge::configuration_changed(std::vector<tenant_no> tenants) {
 }
 
 void store_bridge::availability(bool database_ok, std::string detail) {
-  if (counts_.database_up.value() != (database_ok ? 1 : 0))
-    log_event(database_ok ? spdlog::level::info : spdlog::level::warn,
-              database_ok ? "database answers" : "database is away", {{"detail", detail}});
-  counts_.database_up.set(database_ok ? 1 : 0);
+  log_event(database_ok ? spdlog::level::info : spdlog::level::warn,
+            database_ok ? "database answers" : "database is away", {{"detail", detail}});
 }
 
 } // namespace postrider

@@ -12,8 +12,6 @@ namespace postrider {
 /// batch) so that one batch costs one post per io thread and one message per tenant in it.
 class store_bridge final : public store_events {
 public:
-  explicit store_bridge(metrics& counts) : counts_{counts} {}
-
   /// From now on reports go to NODE; what came before is handed over (the latest leases, not the hints: the poll
   /// repeats them).
   void connect(node_actor node);
@@ -28,7 +26,6 @@ public:
 private:
   node_actor node() const;
 
-  metrics& counts_;
   mutable std::mutex mutex_; // guards what follows
   node_actor node_;
   std::vector<shard_lease> early_leases_;

@@ -19,16 +19,22 @@ std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoi
   return std::nullopt;
 }
 
-// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3).
+// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3). Those of a deleted
+// tenant are closed by STORE's own job.
 void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
-  if (!state.closing_deleted.insert(endpoint).second)
+  if (state.gone || !state.closing_deleted.insert(endpoint).second)
     return;
   state.given.context->database.close_deleted(state.given.config->no, endpoint, state.given.config->shard,
                                               state.given.ownership.under,
                                               [me = tenant_supervisor_actor{self}, endpoint](bool done) {
                                                 caf::anon_send(me, atom::closed::value, endpoint, done);
                                               });
+}
+
+void close_credits(tenant_supervisor_state& state, endpoint_no endpoint) {
+  if (const auto found = state.credits.find(endpoint); found != state.credits.end())
+    found->second->close();
 }
 
 void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child, std::size_t plan_index) {
@@ -153,13 +159,19 @@ void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uin
   self->demonitor(it->second.actor->address());
   self->unlink_from(it->second.actor->address());
   self->send_exit(it->second.actor, caf::exit_reason::user_shutdown);
+  close_credits(state, endpoint);
   state.deliveries.erase(it);
   state.given.context->counts.actors_passivated.add();
 }
 
-void wake_all_deliveries(tenant_supervisor_self self) {
-  for (const auto& endpoint : self->state.plan->config->endpoints)
+// Once, as soon as the shard is owned: later wakes find nothing that the first round has not closed.
+void close_after_crash(tenant_supervisor_self self) {
+  auto& state = self->state;
+  if (!state.given.after_crash || state.given.ownership.under == 0 || state.draining)
+    return;
+  for (const auto& endpoint : state.plan->config->endpoints)
     wake(self, endpoint.no);
+  state.given.after_crash = false;
 }
 
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
@@ -172,8 +184,7 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   auto& [endpoint, child] = *it;
   child.actor = nullptr;
   child.since = state.given.context->wall_now();
-  if (const auto found = state.credits.find(endpoint); found != state.credits.end())
-    found->second->close();
+  close_credits(state, endpoint);
   if (!crashed) {
     state.deliveries.erase(it);
     return true;
@@ -181,24 +192,24 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   state.given.context->counts.actor_crashes.add();
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
-  if (!step.restart_after) {
-    child.phase = child_phase::quarantined;
+  child.phase = step.quarantined ? child_phase::quarantined : child_phase::waiting;
+  child.settled = false;
+  if (step.quarantined) {
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "delivery actor quarantined", {{"actor", state.given.path}, {"endpoint", endpoint}});
-    return true;
   }
-  child.phase = child_phase::waiting;
-  child.settled = false;
-  self->delayed_send(self, *step.restart_after, atom::restart::value, endpoint);
+  self->delayed_send(self, step.restart_after, atom::restart::value, endpoint);
   return true;
 }
 
 void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::waiting || state.draining)
+  if (it == state.deliveries.end() || state.draining ||
+      (it->second.phase != child_phase::waiting && it->second.phase != child_phase::quarantined))
     return;
   auto& child = it->second;
+  child.phase = child_phase::waiting; // a quarantine ends by its time
   // A credit that is out may still be committed as a ride, and a ride that is not known here would be closed and sent
   // as well.
   const auto credits = state.credits.find(endpoint);
@@ -245,9 +256,10 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
       if (child.phase == child_phase::running) {
         self->demonitor(child.actor->address());
         self->unlink_from(child.actor->address());
-        self->send_exit(child.actor, caf::exit_reason::user_shutdown);
+        self->send_exit(child.actor, caf::exit_reason::user_shutdown); // aborts its requests
       }
       const auto gone = endpoint;
+      close_credits(state, gone);
       it = state.deliveries.erase(it);
       close_deleted(self, gone);
       continue;

@@ -28,6 +28,7 @@ void spawn_verifier(tenant_supervisor_self self, const source_config& source, ve
   arguments.restarts = child.budget.total;
   arguments.path = state.given.path + "/sources/" + source.name;
   arguments.epoch = state.given.ownership.epoch;
+  arguments.used = child.used;
   child.actor = self->spawn<caf::linked + caf::monitored>(provider_verifier, std::move(arguments));
   child.phase = child_phase::running;
   child.since = state.given.context->wall_now();
@@ -35,9 +36,9 @@ void spawn_verifier(tenant_supervisor_self self, const source_config& source, ve
 }
 
 void let_verifier_go(tenant_supervisor_self self, const std::string& source, verifier_child& child) {
-  self->state.given.context->verifiers.withdraw(self->state.given.config->slug, source);
   if (child.phase != child_phase::running)
     return;
+  self->state.given.context->verifiers.withdraw(self->state.given.config->slug, source, child.actor->address());
   self->demonitor(child.actor->address());
   self->unlink_from(child.actor->address());
   caf::delayed_anon_send(caf::actor_cast<caf::actor>(child.actor), leave_delay,
@@ -72,7 +73,7 @@ bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   if (it == state.verifiers.end())
     return false;
   auto& [source, child] = *it;
-  state.given.context->verifiers.withdraw(state.given.config->slug, source);
+  state.given.context->verifiers.withdraw(state.given.config->slug, source, who);
   child.actor = nullptr;
   child.since = state.given.context->wall_now();
   if (!crashed) {
@@ -82,21 +83,19 @@ bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   state.given.context->counts.actor_crashes.add();
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
-  if (!step.restart_after) {
-    child.phase = child_phase::quarantined;
+  child.phase = step.quarantined ? child_phase::quarantined : child_phase::waiting;
+  if (step.quarantined) {
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "verifier actor quarantined", {{"actor", state.given.path}, {"source", source}});
-    return true;
   }
-  child.phase = child_phase::waiting;
-  self->delayed_send(self, *step.restart_after, atom::restart::value, source);
+  self->delayed_send(self, step.restart_after, atom::restart::value, source);
   return true;
 }
 
 void restart_verifier(tenant_supervisor_self self, const std::string& source) {
   auto& state = self->state;
   const auto it = state.verifiers.find(source);
-  if (it == state.verifiers.end() || it->second.phase != child_phase::waiting)
+  if (it == state.verifiers.end() || it->second.phase == child_phase::running)
     return;
   if (const auto* config = find_source(*state.plan->config, source)) {
     state.given.context->counts.actor_restarts.add();
@@ -124,6 +123,26 @@ void reconfigure_verifiers(tenant_supervisor_self self) {
       it = state.verifiers.erase(it);
     }
   }
+}
+
+void publish_verifiers(tenant_supervisor_self self, bool published) {
+  auto& state = self->state;
+  auto& all = state.given.context->verifiers;
+  for (const auto& [source, child] : state.verifiers) {
+    if (child.phase != child_phase::running)
+      continue;
+    if (published)
+      all.publish(state.given.config->slug, source, child.actor);
+    else
+      all.withdraw(state.given.config->slug, source, child.actor->address());
+  }
+}
+
+mono_time verifiers_used_at(const tenant_supervisor_state& state) {
+  mono_time last{};
+  for (const auto& [source, child] : state.verifiers)
+    last = std::max(last, mono_time{mono_time::duration{child.used->load(std::memory_order_relaxed)}});
+  return last;
 }
 
 } // namespace postrider

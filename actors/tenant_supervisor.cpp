@@ -3,6 +3,7 @@
 #include <caf/result.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace postrider {
@@ -15,6 +16,10 @@ constexpr milliseconds reload_retry{500};
 constexpr milliseconds child_answer_max{1'500};
 constexpr std::uint64_t idle_tick = 0;
 constexpr std::uint64_t reload_tick = 1;
+constexpr std::uint64_t leave_tick = 2;
+// From the withdrawal of the VERIFIERs to the question: whatever LISTENER had found before is in a mailbox by then, and
+// read.
+constexpr milliseconds leave_delay{2'000};
 
 routing_plan_ptr make_plan(self_pointer self, tenant_config_ptr config) {
   auto& state = self->state;
@@ -28,6 +33,24 @@ routing_plan_ptr make_plan(self_pointer self, tenant_config_ptr config) {
   }
   plan->config = std::move(config);
   return plan;
+}
+
+// Something came: it stays.
+void active(self_pointer self) {
+  auto& state = self->state;
+  state.active_at = self->clock().now();
+  if (std::exchange(state.leaving, false))
+    publish_verifiers(self, true);
+}
+
+// Nothing to do for `tenant_idle`, and no ride on its way. Its VERIFIERs work without asking it: they leave the time of
+// their last use.
+bool is_idle(self_pointer self, milliseconds for_at_least) {
+  auto& state = self->state;
+  const auto used = std::max(state.active_at, verifiers_used_at(state));
+  return state.deliveries.empty() && self->clock().now() - used >= for_at_least &&
+         std::all_of(state.credits.begin(), state.credits.end(),
+                     [](const auto& each) { return each.second->taken() == 0; });
 }
 
 void load(self_pointer self) {
@@ -46,7 +69,7 @@ void load(self_pointer self) {
 void on_ingest(self_pointer self, ingest_request_ptr request) {
   auto& state = self->state;
   ++state.routed;
-  state.active_at = self->clock().now();
+  active(self);
   if (const auto* verifier = verifier_for(self, request->source)) {
     self->send(*verifier, atom::ingest::value, std::move(request));
     return;
@@ -77,6 +100,7 @@ void answer_waiting(self_pointer self, bool confirmed) {
 // The tenant is deleted: its VERIFIERs refuse, its DELIVERYs end; NODE forgets it.
 void tenant_is_gone(self_pointer self) {
   auto& state = self->state;
+  state.gone = true;
   auto gone = std::make_shared<tenant_config>(*state.given.config);
   gone->enabled = false;
   gone->sources.clear();
@@ -141,8 +165,7 @@ void on_changed(self_pointer self) {
 }
 
 void on_committed(self_pointer self, committed_batch batch) {
-  auto& state = self->state;
-  state.active_at = self->clock().now();
+  active(self);
   std::map<endpoint_no, committed_batch> parts;
   for (auto& ride : batch.rides)
     parts[ride.endpoint].rides.push_back(std::move(ride));
@@ -159,6 +182,7 @@ void on_leases(self_pointer self, shard_ownership ownership) {
   for (auto& [endpoint, child] : state.deliveries)
     if (child.phase == child_phase::running)
       self->send(child.actor, atom::leases::value, ownership.epoch, ownership.under);
+  close_after_crash(self);
 }
 
 void on_tick(self_pointer self, std::uint64_t what) {
@@ -167,10 +191,22 @@ void on_tick(self_pointer self, std::uint64_t what) {
     state.reload_set = false;
     return load(self);
   }
-  const auto& limits = state.given.context->limits;
-  self->delayed_send(self, limits.tenant_idle, atom::tick::value, idle_tick);
-  if (state.deliveries.empty() && self->clock().now() - state.active_at >= limits.tenant_idle)
-    self->send(state.given.parent, atom::passivate::value, state.given.config->no, state.routed);
+  const auto idle_for = state.given.context->limits.tenant_idle;
+  if (what == leave_tick) {
+    if (!state.leaving)
+      return;
+    if (!is_idle(self, idle_for))
+      return active(self);
+    self->send(state.given.parent, atom::passivate::value, state.given.config->no,
+               state.routed); // if not, something comes
+    return;
+  }
+  self->delayed_send(self, idle_for, atom::tick::value, idle_tick);
+  if (state.leaving || !is_idle(self, idle_for))
+    return;
+  state.leaving = true;
+  publish_verifiers(self, false);
+  self->delayed_send(self, leave_delay, atom::tick::value, leave_tick);
 }
 
 void on_down(self_pointer self, const caf::down_msg& down) {
@@ -222,7 +258,7 @@ actor_status describe(self_pointer self) {
   state.life.describe(out);
   out.path = state.given.path;
   out.kind = "tenant_supervisor";
-  out.mailbox = self->mailbox().size();
+  out.mailbox = messages_waiting(*self);
   out.restarts = state.given.restarts;
   out.children = static_cast<std::uint32_t>(state.verifiers.size() + state.deliveries.size());
   out.node = state.given.context->node_name;
@@ -232,12 +268,12 @@ actor_status describe(self_pointer self) {
   return out;
 }
 
-actor_status describe_absent(self_pointer self, std::string path, std::string kind, child_phase phase, wall_time since,
-                             std::uint32_t restarts) {
+actor_status describe_silent(self_pointer self, std::string path, std::string kind, std::string_view state,
+                             wall_time since, std::uint32_t restarts) {
   actor_status out;
   out.path = std::move(path);
   out.kind = std::move(kind);
-  out.state = to_string(phase);
+  out.state = state;
   out.since = since;
   out.restarts = restarts;
   out.node = self->state.given.context->node_name;
@@ -252,33 +288,30 @@ caf::result<handed<actor_statuses>> on_tree(self_pointer self) {
   auto all = std::make_shared<actor_statuses>();
   all->push_back(describe(self));
   auto left = std::make_shared<countdown>([all, promise]() mutable { promise.deliver(hand(std::move(*all))); });
-  const auto ask = [&](const auto& actor) {
+  const auto ask = [&](const auto& child, const std::string& path, const std::string& kind) {
     left->expect();
-    self->request(actor, child_answer_max, atom::status::value)
+    self->request(child.actor, child_answer_max, atom::status::value)
       .then(
         [all, left](const handed<actor_status>& status) {
           all->push_back(status.take());
           left->done();
         },
-        [left](const caf::error&) { left->done(); });
+        [=, since = child.since, restarts = child.budget.total](const caf::error&) { // shown, not hidden
+          all->push_back(describe_silent(self, path, kind, "not_answering", since, restarts));
+          left->done();
+        });
   };
-  for (const auto& [source, child] : state.verifiers) {
+  const auto show = [&](const auto& child, const std::string& path, const std::string& kind) {
     if (child.phase == child_phase::running)
-      ask(child.actor);
+      ask(child, path, kind);
     else
-      all->push_back(describe_absent(self, state.given.path + "/sources/" + source, "provider_verifier", child.phase,
-                                     child.since, child.budget.total));
-  }
-  for (const auto& [endpoint, child] : state.deliveries) {
-    if (child.phase == child_phase::running) {
-      ask(child.actor);
-      continue;
-    }
-    for (const auto& each : state.plan->config->endpoints)
-      if (each.no == endpoint)
-        all->push_back(describe_absent(self, state.given.path + "/deliveries/" + to_string(each.id), "delivery",
-                                       child.phase, child.since, child.budget.total));
-  }
+      all->push_back(describe_silent(self, path, kind, to_string(child.phase), child.since, child.budget.total));
+  };
+  for (const auto& [source, child] : state.verifiers)
+    show(child, state.given.path + "/sources/" + source, "provider_verifier");
+  for (const auto& each : state.plan->config->endpoints)
+    if (const auto found = state.deliveries.find(each.no); found != state.deliveries.end())
+      show(found->second, state.given.path + "/deliveries/" + to_string(each.id), "delivery");
   left->done();
   return promise;
 }
@@ -289,7 +322,8 @@ tenant_supervisor_state::~tenant_supervisor_state() {
   if (!given.context)
     return;
   for (const auto& [source, child] : verifiers)
-    given.context->verifiers.withdraw(given.config->slug, source);
+    if (child.actor)
+      given.context->verifiers.withdraw(given.config->slug, source, child.actor->address());
   for (const auto& [endpoint, each] : credits)
     each->close();
   given.context->counts.actors_tenants.add(-1);
@@ -307,13 +341,13 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
   self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
   self->delayed_send(self, state.given.context->limits.tenant_idle, atom::tick::value, idle_tick);
-  if (state.given.after_crash)
-    wake_all_deliveries(self);
+  close_after_crash(self);
   return {
     [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
     [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },
     [=](atom::due, endpoint_no endpoint, std::int64_t at_us) {
       ++self->state.routed;
+      active(self);
       route_due(self, endpoint, from_unix_us(at_us));
     },
     [=](atom::changed) { on_changed(self); },

@@ -30,15 +30,18 @@ struct tenant_supervisor_arguments {
 
 /// A child is in exactly one of these; `absent` children have no record.
 ///
-///     running ──crash──► waiting (backoff, credits back) ──► closing (its attempts aborted, its rows closed) ──►
-///     running
-///        │                  └─ budget used up ──► quarantined ──new configuration──► waiting
-///        └─ passivated: record dropped
+/// | phase       | left for, when |
+/// | ----------- | -------------- |
+/// | running     | waiting: crash; quarantined: crash with the budget used up; no record: passivated |
+/// | waiting     | closing: backoff over, all credits back |
+/// | closing     | running: its attempts aborted, its rows closed; waiting: the database is away |
+/// | quarantined | waiting: its time is over, or a new configuration |
 enum class child_phase : std::uint8_t { running, waiting, closing, quarantined };
 std::string_view to_string(child_phase phase) noexcept;
 
 struct verifier_child {
   provider_verifier_actor actor;
+  std::shared_ptr<last_use> used = std::make_shared<last_use>(0);
   child_phase phase = child_phase::running;
   restart_budget budget;
   wall_time since{};
@@ -79,6 +82,8 @@ struct tenant_supervisor_state {
   std::deque<ingest_request_ptr> waiting;      ///< requests for a source that the plan does not know
   std::uint64_t routed = 0;                    ///< messages from NODE that it counts too
   mono_time active_at{};
+  bool leaving = false; ///< idle: its VERIFIERs are withdrawn, NODE is asked next
+  bool gone = false;    ///< the tenant is deleted: STORE closes its deliveries
   bool draining = false;
   biography life;
 };
@@ -94,7 +99,7 @@ void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, commit
 void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at);
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen);
 /// After a crash of the former supervisor: every endpoint may have rows in flight that nobody runs.
-void wake_all_deliveries(tenant_supervisor_self self);
+void close_after_crash(tenant_supervisor_self self);
 /// True when the child was one of them.
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
 void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint);
@@ -110,5 +115,9 @@ bool has_source(tenant_supervisor_self self, std::string_view name_or_id);
 bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
 void restart_verifier(tenant_supervisor_self self, const std::string& source);
 void reconfigure_verifiers(tenant_supervisor_self self);
+/// Whether LISTENER finds the running ones by itself, or asks NODE.
+void publish_verifiers(tenant_supervisor_self self, bool published);
+/// When the last of them was used.
+mono_time verifiers_used_at(const tenant_supervisor_state& state);
 
 } // namespace postrider

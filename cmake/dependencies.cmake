@@ -1,7 +1,6 @@
 # Every library comes from Debian 12's packages; scripts/install-deps names them.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
-find_package(ZLIB REQUIRED)
 find_package(CAF 0.17 REQUIRED COMPONENTS core io openssl)
 find_package(spdlog 1.10 REQUIRED) # its target says SPDLOG_COMPILED_LIB and SPDLOG_FMT_EXTERNAL
 find_package(fmt 9 REQUIRED)

@@ -61,6 +61,8 @@ std::string to_string(const host_port& at) {
 
 bool is_cidr(std::string_view text) {
   const auto slash = text.find('/');
+  if (text.find('\0') != std::string_view::npos || (slash != std::string_view::npos && text.size() - slash > 4))
+    return false; // three digits at most, as the target guard reads them
   const std::string address{text.substr(0, slash)};
   std::array<std::uint8_t, 16> bytes{};
   const bool v4 = inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;

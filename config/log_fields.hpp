@@ -25,7 +25,8 @@ struct log_field {
       : key{name}, text{std::to_string(value)}, literal{true} {}
 };
 
-/// Between the message and its fields as they pass through spdlog: characters that no text of ours holds. The daemon's
+/// Between the message and its fields as they pass through spdlog: in values, which may come
+/// from outside, they become spaces. The daemon's
 /// formatter takes them apart again; any other sink shows `message key=value`.
 inline constexpr char log_field_mark = '\x1f';
 inline constexpr char log_literal_mark = '\x1e';
@@ -39,7 +40,9 @@ inline void log_event(spdlog::level::level_enum level, std::string_view message,
   std::string line{message};
   for (const auto& field : fields) {
     line += field.literal ? log_literal_mark : log_field_mark;
-    line.append(field.key).append("=").append(field.text);
+    line.append(field.key).append("=");
+    for (const char c : field.text) // a mark within a value would begin a field that nobody wrote
+      line += c == log_field_mark || c == log_literal_mark ? ' ' : c;
   }
   spdlog::log(level, "{}", line);
 }

@@ -147,6 +147,18 @@ std::string_view to_string(breaker_state state) noexcept {
   return {};
 }
 
+breaker restored_breaker(const stored_breaker& stored, mono_time now, wall_time wall) noexcept {
+  breaker out{.opened_in_a_row = stored.opened_in_a_row};
+  if (stored.state == closed) {
+    out.closed_since = now - std::clamp<milliseconds>(wall - stored.since, 0ms, cool_down_limit);
+  } else {
+    out.state = open;
+    const auto left = stored.next_probe_at ? *stored.next_probe_at - wall : 0ms;
+    out.next_at = now + std::clamp<milliseconds>(left, 0ms, cool_down_limit);
+  }
+  return out;
+}
+
 breaker_step step(const breaker& current, breaker_input input, std::uint32_t epoch, mono_time now, double draw,
                   const breaker_policy& policy) noexcept {
   breaker_step out{.next = current};

@@ -62,6 +62,18 @@ struct breaker {
   friend bool operator==(const breaker&, const breaker&) = default;
 };
 
+/// What is kept of a breaker in the database, on its clock.
+struct stored_breaker {
+  breaker_state state = breaker_state::closed;
+  std::uint32_t opened_in_a_row = 0;
+  wall_time since{};                        ///< when it entered the state
+  std::optional<wall_time> next_probe_at{}; ///< open: when probes start
+};
+/// The breaker as it goes on after a restart. Open stays open until its stored probe time; half open is open with a
+/// probe due (what was admitted is lost); closed goes on counting its recovery. Times that lie wrong (a clock that was
+/// set) are taken as now.
+breaker restored_breaker(const stored_breaker& stored, mono_time now, wall_time wall) noexcept;
+
 struct breaker_step {
   breaker next{};
   bool admitted = false;              ///< answer to `admit`; tag the attempt with `next.epoch`

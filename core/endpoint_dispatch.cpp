@@ -6,14 +6,7 @@ namespace postrider {
 
 namespace {
 
-constexpr milliseconds claim_retry_delay{1'000};
-constexpr milliseconds slice_length{100};
 constexpr std::uint32_t room_max = 4'096;
-constexpr std::int64_t entry_overhead = 256;
-
-std::int64_t weight_of(const event_ptr& what) noexcept {
-  return entry_overhead + (what ? static_cast<std::int64_t>(what->weight()) : 0);
-}
 
 } // namespace
 
@@ -35,13 +28,14 @@ void endpoint_dispatch::configure(dispatch_policy policy, const dispatch_now& no
 }
 
 void endpoint_dispatch::own(fence under, const dispatch_now& now, dispatch_effects& out) {
-  if (under != under_) {
-    // The rows under the former fence are closed by whoever took the shard; a release under it would change nothing.
-    for (const auto& id : ready_)
-      if (const auto it = open_.find(id); it != open_.end())
-        forget(it);
-    ready_.clear();
+  granted_ = under != 0;
+  if (!granted_) {
+    suspend(now.mono);
+  } else {
+    if (under != under_) // the rows under the former fence are closed by whoever took the shard
+      forget_ready();
     under_ = under;
+    suspended_since_.reset();
   }
   advance(now, out);
 }
@@ -53,12 +47,12 @@ void endpoint_dispatch::restore(breaker stored, const dispatch_now& now, dispatc
 
 void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispatch_now& now, dispatch_effects& out) {
   for (auto& ride : rides) {
-    if (ride.under != under_ || under_ == 0)
-      continue; // taken over meanwhile: the row is another's to close
-    hold(
-      ride.delivery,
-      {.what = std::move(ride.what), .number = 1, .step = 0, .seed = ride.seed, .under = ride.under, .scheduled = {}},
-      now, out);
+    if (under_ == 0 && !granted_) { // lent by a former incarnation, before the suspension in which this one started
+      under_ = ride.under;
+      suspend(now.mono);
+    }
+    if (ride.under == under_) // else it was taken over meanwhile: the row is another's to close
+      hold(ride.delivery, {.what = std::move(ride.what), .seed = ride.seed, .under = ride.under}, now, out);
   }
   advance(now, out);
 }
@@ -75,7 +69,7 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
     schedule(now.wall);
   } else if (!answer.owned) {
     if (answer.under == under_)
-      own(0, now, out);
+      suspend(now.mono);
   } else {
     claim_not_before_.reset();
     next_due_ = answer.next_due;
@@ -90,7 +84,7 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
               .step = each.step,
               .seed = each.seed,
               .under = answer.under,
-              .scheduled = {}},
+              .claimed_until = claimed_until_},
              now, out);
     close_overdue(answer.overdue, now, out);
     // A claim that brought nothing although there should be something must not be followed by the same at once.
@@ -102,53 +96,11 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
   advance(now, out);
 }
 
-void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now,
-                                      dispatch_effects& out) {
-  for (const auto& each : rows) {
-    if (open_.contains(each.delivery) || under_ == 0)
-      continue;
-    open_.emplace(each.delivery, entry{.what = {},
-                                       .number = each.number,
-                                       .step = each.step,
-                                       .under = each.under,
-                                       .at = phase::recording,
-                                       .scheduled = now.wall});
-    weight_ += weight_of({});
-    out.writes.push_back({.delivery = each.delivery,
-                          .under = each.under,
-                          .to = delivery_state::retry_wait,
-                          .step = each.step,
-                          .next_attempt_at = now.wall,
-                          .number = each.number,
-                          .outcome = attempt_outcome::interrupted,
-                          .attempt_failure = attempt_reason::interrupted});
-  }
-}
-
-void endpoint_dispatch::finished(std::span<const finished_attempt> results, const dispatch_now& now,
-                                 dispatch_effects& out) {
-  std::int32_t index = 0;
-  for (const auto& each : results)
-    finish(each, index++, now, out);
-  advance(now, out);
-}
-
-void endpoint_dispatch::recorded(const delivery_id& delivery, bool hit, const dispatch_now& now,
-                                 dispatch_effects& out) {
-  const auto it = open_.find(delivery);
-  if (it != open_.end() && it->second.old_writes > 0) {
-    --it->second.old_writes;
-  } else if (it != open_.end() && it->second.at == phase::recording) {
-    if (hit && it->second.scheduled)
-      schedule(*it->second.scheduled);
-    forget(it);
-  }
-  advance(now, out);
-}
-
 void endpoint_dispatch::timer(const dispatch_now& now, dispatch_effects& out) {
   if (gate_.next_at && *gate_.next_at <= now.mono)
     move_gate(breaker_input::timer, gate_.epoch, now, "cool_down_over", out);
+  if (granted_ && suspended_since_ && now.mono - *suspended_since_ >= claim_retry_delay)
+    suspended_since_.reset();
   advance(now, out);
 }
 
@@ -159,115 +111,38 @@ void endpoint_dispatch::drain(const dispatch_now& now, dispatch_effects& out) {
 
 // ------------------------------------------------------------------------------------------------ decisions
 
-void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now,
-                               dispatch_effects& out) {
-  const auto it = open_.find(result.delivery);
-  if (it == open_.end() || it->second.at != phase::sending || it->second.number != result.number)
-    return; // late: another incarnation's, or already closed
-  auto& held = it->second;
-  --sending_;
-  held.at = phase::recording;
-  dispatch_effects::write write{
-    .delivery = result.delivery, .under = held.under, .step = held.step, .number = held.number};
-  write.result_index = index;
-  if (!result.sent) {
-    write.to = delivery_state::pending;
-    write.uncount = true;
-    write.next_attempt_at = now.wall + claim_retry_delay;
-    move_gate(breaker_input::void_, result.breaker_epoch, now, "not_sent", out);
-  } else {
-    const auto judged = judge(result.facts);
-    write.attempt_failure = judged.reason;
-    write.http_status = result.facts.http_status;
-    switch (judged.what) {
-    case verdict::kind::success:
-      write.to = delivery_state::succeeded;
-      write.event = held.what ? held.what->id : event_id{};
-      break;
-    case verdict::kind::interrupted:
-      write.to = delivery_state::retry_wait;
-      write.outcome = attempt_outcome::interrupted;
-      write.next_attempt_at = now.wall;
-      break;
-    case verdict::kind::give_up:
-      write.to = delivery_state::dead;
-      write.outcome = attempt_outcome::failed;
-      write.reason = judged.give_up_reason;
-      ++write.step;
-      break;
-    case verdict::kind::retry: {
-      write.outcome = attempt_outcome::failed;
-      ++write.step;
-      const auto delay = backoff_delay(policy_.retry, write.step, held.seed, result.facts.retry_after);
-      write.to = delay ? delivery_state::retry_wait : delivery_state::dead;
-      if (delay)
-        write.next_attempt_at = now.wall + *delay;
-      else
-        write.reason = delivery_reason::exhausted;
-      break;
-    }
-    }
-    if (judged.disable_endpoint) {
-      policy_.active = false;
-      out.disable_endpoint = true;
-      out.disable_reason =
-        judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver";
-    }
-    const bool good = judged.what == verdict::kind::success;
-    const auto input = !judged.counts_for_breaker ? breaker_input::void_
-                       : good                     ? breaker_input::success
-                                                  : breaker_input::failure;
-    move_gate(input, result.breaker_epoch, now, good ? "probe_succeeded" : "attempts_failed", out);
-  }
-  held.scheduled = write.next_attempt_at;
-  weight_ -= weight_of(held.what) - weight_of({});
-  held.what.reset();
-  count_completion(now.mono);
-  out.writes.push_back(std::move(write));
-}
-
 void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) {
   backlogged_ = next_due_ && *next_due_ <= now.wall;
-  if (may_send())
-    start_ready(now, out);
-  else if (under_ != 0)
+  if (suspended_since_ && now.mono - *suspended_since_ >= suspension_max)
+    forget_ready();
+  // A release is guarded by its fence: it may be written although the shard is not owned at this moment.
+  if (!policy_.active || draining_ || gate_.state == breaker_state::open)
     release_ready(now, out);
-  if (may_send())
-    want_claim(now, out);
+  if (!may_send())
+    return;
+  start_ready(now, out);
+  want_claim(now, out);
 }
 
 void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& out) {
   while (!ready_.empty() && sending_ < policy_.max_in_flight) {
-    const auto it = open_.find(ready_.front());
+    const auto id = ready_.front();
+    auto& held = open_.at(id);
+    if (held.claimed_until && *held.claimed_until <= now.wall) { // any claim may close it by now: it gets a time anew
+      ready_.pop_front();
+      release(id, held, now, out);
+      continue;
+    }
     const auto admitted = move_gate(breaker_input::admit, gate_.epoch, now, "admit", out);
     if (!admitted.admitted) {
       release_ready(now, out);
       return;
     }
     ready_.pop_front();
-    it->second.at = phase::sending;
+    held.at = phase::sending;
     ++sending_;
-    out.starts.push_back({it->first, it->second.number, gate_.epoch, it->second.what});
+    out.starts.push_back({id, held.number, gate_.epoch, held.what});
   }
-}
-
-// Nothing of it was sent, so the attempt is uncounted: waiting for a breaker, a pause or a shutdown burns none.
-void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects& out) {
-  for (const auto& id : ready_) {
-    auto& held = open_.at(id);
-    held.at = phase::recording;
-    held.scheduled = now.wall;
-    weight_ -= weight_of(held.what) - weight_of({});
-    held.what.reset();
-    out.writes.push_back({.delivery = id,
-                          .under = held.under,
-                          .to = delivery_state::pending,
-                          .step = held.step,
-                          .next_attempt_at = now.wall,
-                          .number = held.number,
-                          .uncount = true});
-  }
-  ready_.clear();
 }
 
 void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& out) {
@@ -282,16 +157,19 @@ void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& ou
     return;
   claiming_ = true;
   claiming_any_ = !due_now;
-  out.wanted_claim = dispatch_effects::claim{static_cast<std::uint32_t>(limit), claiming_any_};
+  claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
+  out.wanted_claim = dispatch_effects::claim{static_cast<std::uint32_t>(limit), claiming_any_, claimed_until_};
 }
 
 // How many rows the window, or the breaker, has use for.
 std::uint32_t endpoint_dispatch::claim_limit() const noexcept {
   if (gate_.state == breaker_state::half_open) {
-    if (gate_.probes_running > 0 || !ready_.empty() || sending_ > 0)
+    // Requests from before the breaker opened only take up places: a probe does not wait for their end.
+    if (gate_.probes_running > 0 || !ready_.empty() || sending_ >= policy_.max_in_flight)
       return 0;
     const auto probes = policy_.breaker.probes;
-    return std::min(claim_max, probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1);
+    const auto missing = probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1;
+    return std::min({claim_max, missing, policy_.max_in_flight - sending_});
   }
   if (ready_.size() >= policy_.max_in_flight || open_.size() >= room())
     return 0;
@@ -325,25 +203,31 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dis
   } else if (it->second.at == phase::recording) {
     // Its write is committed, or nobody could have claimed the row: only the word of it is still on the way.
     weight_ -= weight_of(it->second.what);
-    value.old_writes = it->second.old_writes + 1;
     it->second = std::move(value);
   } else if (it->second.under == value.under) {
     return; // held already
   } else {
     // Taken over and back while the former attempt runs here: not sent twice at once, and not lost.
-    ++it->second.old_writes;
     const auto at = now.wall + claim_retry_delay;
-    out.writes.push_back({.delivery = delivery,
-                          .under = value.under,
-                          .to = delivery_state::pending,
-                          .step = value.step,
-                          .next_attempt_at = at,
-                          .number = value.number,
-                          .uncount = true});
+    value.what.reset(); // it never counted
+    auto write = end(delivery, value, delivery_input::release);
+    write.next_attempt_at = at;
+    out.writes.push_back(std::move(write));
     return schedule(at);
   }
   weight_ += weight;
   ready_.push_back(delivery);
+}
+
+void endpoint_dispatch::forget_ready() {
+  for (const auto& id : ready_)
+    forget(open_.find(id));
+  ready_.clear();
+}
+
+void endpoint_dispatch::suspend(mono_time now) {
+  if (!suspended_since_)
+    suspended_since_ = now;
 }
 
 void endpoint_dispatch::forget(std::unordered_map<delivery_id, entry>::iterator it) {
@@ -355,15 +239,6 @@ void endpoint_dispatch::schedule(wall_time at) {
   next_due_ = next_due_ ? std::min(*next_due_, at) : at;
   if (claiming_)
     due_meanwhile_ = due_meanwhile_ ? std::min(*due_meanwhile_, at) : at;
-}
-
-void endpoint_dispatch::count_completion(mono_time now) {
-  if (now - slice_start_ >= slice_length) {
-    last_slice_ = now - slice_start_ < 2 * slice_length ? slice_count_ : 0;
-    slice_start_ = now;
-    slice_count_ = 0;
-  }
-  ++slice_count_;
 }
 
 // ------------------------------------------------------------------------------------------------ views
@@ -392,6 +267,10 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
   const auto consider = [&](mono_time candidate) { at = at ? std::min(*at, candidate) : candidate; };
   if (gate_.next_at)
     consider(*gate_.next_at);
+  if (suspended_since_ && granted_)
+    consider(*suspended_since_ + claim_retry_delay);
+  else if (suspended_since_ && !ready_.empty())
+    consider(*suspended_since_ + suspension_max);
   if (may_send() && !claiming_ && next_due_ && gate_.state != breaker_state::open) {
     const bool any = gate_.state == breaker_state::half_open;
     auto claim_at = any || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);

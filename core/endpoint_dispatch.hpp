@@ -13,25 +13,35 @@
 #include <unordered_map>
 #include <vector>
 
+// clang-format off
 /// The decisions of one endpoint's DELIVERY, pure: what is sent now, what is claimed, what is written, when to wake up.
 ///
-/// An attempt's way through memory (the row's state beside it):
+/// An attempt's way through memory; its row is `in_flight` until the write of its end has hit:
 ///
-///     committed with a credit ──┐                                     ┌─► recorded: forgotten (final, or scheduled in
-///     the database) (in_flight, attempt 1)    ├─► ready ──slot, breaker──► sending ─┴─► recording claimed (in_flight)
-///     ──┘     │ breaker open, lease gone, paused, draining
-///                                     └─► recording a release (pending, attempt uncounted)
+/// | phase     | entered when                           | left for, when |
+/// | --------- | -------------------------------------- | -------------- |
+/// | ready     | committed with a credit (attempt 1),   | sending: the window has a slot and the breaker admits it |
+/// |           | or claimed                             | recording a release (`pending`, attempt uncounted): breaker open, paused, draining, claim's time over |
+/// |           |                                        | nothing: another fence holds the shard |
+/// | sending   | its request is SENDER's                | recording its outcome |
+/// | recording | the guarded write is STORE's           | nothing: STORE has answered (final, scheduled in the database, or another's) |
+///
+/// While the shard is not owned (`own(0)`, or a claim that was told so) what is ready stays and waits: only the next
+/// fence tells whether anybody else had the rows meanwhile. The same fence: nobody had, it goes on. Another: forgotten.
 ///
 /// All else that the endpoint has waits in PostgreSQL with a due time: committed without a credit, in backoff,
 /// released. It comes back through claims, one at a time, when `next_due` is reached, there is room, and the breaker
 /// lets something through. So memory is bounded by `room`, never by the backlog, and one mechanism serves first
 /// attempts, retries, restarts and take-overs.
+// clang-format on
 namespace postrider {
 
 struct dispatch_policy {
   std::uint32_t max_in_flight = 32; ///< requests at once
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
+  milliseconds claim_lasts{
+    90'000};          ///< past it a claimed row is nobody's: its turn in the window, its request, its write
   bool active = true; ///< false: paused or disabled; nothing new is sent
 };
 
@@ -70,6 +80,17 @@ struct claim_answer {
   std::optional<wall_time> next_due{};
   std::vector<overdue_attempt> overdue;
 };
+/// What became of one `dispatch_effects::write`.
+struct recorded_write {
+  delivery_id delivery;
+  std::uint64_t ticket = 0; ///< the write's
+  bool hit = false;         ///< the row is as the write wanted it
+  struct row {
+    delivery_state state = delivery_state::pending;
+    fence under = 0;
+  };
+  std::optional<row> found{}; ///< when missed: the row now; nothing: it is gone
+};
 struct finished_attempt {
   delivery_id delivery;
   std::uint32_t number = 0;
@@ -93,8 +114,12 @@ struct dispatch_effects {
     delivery_reason reason = delivery_reason::none;
     std::uint32_t step = 0;
     std::optional<wall_time> next_attempt_at{};
-    std::uint32_t number = 0;
-    bool uncount = false; ///< a release: no attempt row, the attempt is uncounted
+    std::uint32_t number = 0; ///< the attempt's; the row must still be at it
+    bool uncount = false;     ///< a release: no attempt row, the attempt is uncounted
+    /// Of a release: until when the row was claimed (nothing: it rode). The same number is claimed again after it, but
+    /// not with the same time.
+    std::optional<wall_time> claimed_until{};
+    std::uint64_t ticket = 0; ///< handed back with the answer
     attempt_outcome outcome = attempt_outcome::succeeded;
     attempt_reason attempt_failure = attempt_reason::none;
     int http_status = 0;
@@ -104,6 +129,7 @@ struct dispatch_effects {
   struct claim {
     std::uint32_t limit = 0;
     bool even_if_not_due = false;
+    wall_time until{}; ///< the attempts' deadline: becomes the rows' due time; never the same twice
   };
   std::vector<start> starts;
   std::vector<write> writes;
@@ -118,26 +144,34 @@ struct dispatch_effects {
 
 class endpoint_dispatch {
 public:
-  /// Requests that may be in memory beyond those being sent are `lend_target` at most; bytes: `memory_max`.
-  static constexpr std::int64_t memory_max = 50LL << 20;
-  static constexpr std::uint32_t claim_max = 256;
+  static constexpr std::int64_t memory_max = 50LL << 20; ///< bytes of events in memory; how many: `room`, `lendable`
+  static constexpr std::uint32_t claim_max = 256;        ///< rows of one claim
+  /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
+  static constexpr milliseconds suspension_max{600'000};
+  /// After a claim that failed, or a request that could not be sent.
+  static constexpr milliseconds claim_retry_delay{1'000};
 
   explicit endpoint_dispatch(dispatch_policy policy) : policy_(std::move(policy)) {}
 
   // Inputs. Each ends by starting, claiming and releasing what the new state allows.
   void configure(dispatch_policy policy, const dispatch_now& now, dispatch_effects& out);
-  /// The shard is owned under that fence from now on; 0: not any more (what is ready is forgotten: its rows belong to
-  /// the next owner).
+  /// The shard is owned under that fence from now on; 0: not for now (nothing is sent, claimed or lent).
   void own(fence under, const dispatch_now& now, dispatch_effects& out);
   /// The breaker as it was stored.
   void restore(breaker stored, const dispatch_now& now, dispatch_effects& out);
   void committed(std::vector<committed_ride> rides, const dispatch_now& now, dispatch_effects& out);
   /// Something is scheduled in the database for that time.
   void due(wall_time at, const dispatch_now& now, dispatch_effects& out);
+  /// A refused claim (`owned` false) while NODE says that the shard is owned met the moment between two renewals, or
+  /// comes before the news of a loss: nothing is sent for `claim_retry_delay`, then the same fence counts again.
   void claimed(claim_answer answer, const dispatch_now& now, dispatch_effects& out);
   void finished(std::span<const finished_attempt> results, const dispatch_now& now, dispatch_effects& out);
-  /// `hit`: the guarded write changed the row. Either way the row's next move is scheduled in the database or not ours.
-  void recorded(const delivery_id& delivery, bool hit, const dispatch_now& now, dispatch_effects& out);
+  /// | the row                                       | then |
+  /// | --------------------------------------------- | ---- |
+  /// | is as the write wanted it                     | forgotten; its due time is known |
+  /// | is gone, final, or under another fence        | forgotten: nobody's, or the next owner's |
+  /// | anything else: it was changed behind our back | forgotten here and looked at again by a claim |
+  void recorded(std::span<const recorded_write> results, const dispatch_now& now, dispatch_effects& out);
   void timer(const dispatch_now& now, dispatch_effects& out);
   /// Shutdown: nothing new starts, what is ready is released; `idle()` tells when the rest has ended.
   void drain(const dispatch_now& now, dispatch_effects& out);
@@ -149,7 +183,10 @@ public:
   [[nodiscard]] std::int64_t lendable(std::int64_t taken) const noexcept;
   [[nodiscard]] bool idle() const noexcept { return open_.empty() && !claiming_; }
   [[nodiscard]] const breaker& gate() const noexcept { return gate_; }
-  [[nodiscard]] fence under() const noexcept { return under_; }
+  /// The fence under which it acts; 0: suspended.
+  [[nodiscard]] fence under() const noexcept { return suspended_since_ ? 0 : under_; }
+  /// The one it acted under last, for writes that are guarded by it; 0: none yet.
+  [[nodiscard]] fence last_under() const noexcept { return under_; }
   [[nodiscard]] std::uint32_t sending() const noexcept { return sending_; }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
@@ -170,15 +207,24 @@ private:
     std::uint32_t seed = 0;
     fence under = 0;
     phase at = phase::ready;
-    std::optional<wall_time> scheduled{}; // by the write that is being recorded
-    std::uint32_t old_writes = 0;         // committed, as a later claim proved, before their acknowledgement came
+    std::optional<wall_time> claimed_until{}; // nothing: it rode
+    std::optional<wall_time> scheduled{};     // by the write that is being recorded
+    std::uint64_t ticket = 0;                 // of that write
   };
 
   void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
+  static std::int64_t weight_of(const event_ptr& what) noexcept;
+  void drop_event(entry& held);
   void forget(std::unordered_map<delivery_id, entry>::iterator it);
+  void forget_ready();
+  void suspend(mono_time now);
+  /// The write that ends this entry's attempt by `input`; the entry is recording from here.
+  dispatch_effects::write end(const delivery_id& delivery, entry& held, delivery_input input);
+  void record_one(const recorded_write& result, const dispatch_now& now);
   void advance(const dispatch_now& now, dispatch_effects& out);
   void start_ready(const dispatch_now& now, dispatch_effects& out);
+  void release(const delivery_id& delivery, entry& held, const dispatch_now& now, dispatch_effects& out);
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
@@ -188,20 +234,24 @@ private:
   void count_completion(mono_time now);
   [[nodiscard]] std::uint32_t claim_limit() const noexcept;
   [[nodiscard]] std::int64_t fitting() const noexcept;
-  [[nodiscard]] bool may_send() const noexcept { return under_ != 0 && policy_.active && !draining_; }
+  [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
 
   dispatch_policy policy_;
   breaker gate_{};
-  fence under_ = 0;
+  fence under_ = 0;                            // of all that is ready
+  bool granted_ = false;                       // as NODE says
+  std::optional<mono_time> suspended_since_{}; // not owned, as NODE or a claim says
   bool draining_ = false;
   std::unordered_map<delivery_id, entry> open_;
   std::deque<delivery_id> ready_; // every one of them is in open_ with phase ready
   std::uint32_t sending_ = 0;
   std::int64_t weight_ = 0; // bytes of the events in open_
+  std::uint64_t tickets_ = 0;
   std::int64_t typical_ =
     1LL << 20; // what the next event may weigh: the heaviest of late, at first the greatest body by default
   bool claiming_ = false;
   bool claiming_any_ = false;                   // the running claim asked for the oldest in backoff too
+  wall_time claimed_until_{};                   // the deadline that the last claim gave its rows
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
   std::optional<wall_time> next_due_{};
   std::optional<wall_time> due_meanwhile_{}; // heard of while a claim runs, which may not have seen it

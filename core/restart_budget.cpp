@@ -25,9 +25,12 @@ restart_step on_crash(restart_budget budget, mono_time now, const restart_policy
     crashes.pop_front();
   ++budget.total;
   const auto count = crashes.size();
+  const bool relapsed = budget.released_at && now - *budget.released_at < policy.window;
   restart_step out{.next = std::move(budget)};
-  if (count <= policy.crashes_max)
-    out.restart_after = delay_after(count, policy);
+  out.quarantined = relapsed || count > policy.crashes_max;
+  out.restart_after = out.quarantined ? policy.quarantine : delay_after(count, policy);
+  if (out.quarantined)
+    out.next.released_at = now + policy.quarantine;
   return out;
 }
 

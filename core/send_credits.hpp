@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 
 namespace postrider {
 
@@ -52,6 +54,49 @@ private:
   std::atomic<fence> under_{0};
   std::atomic<std::int64_t> available_{0};
   std::atomic<std::int64_t> taken_{0};
+};
+
+/// A credit that was taken. Whoever drops it (a crashed actor, a store that shuts down) thereby gives it back: one that
+/// is lost would count as on its way for ever. Move-only.
+class taken_credit {
+public:
+  taken_credit() = default;
+  /// Empty where none is free.
+  static taken_credit from(const std::shared_ptr<send_credits>& credits) {
+    taken_credit out;
+    if (const auto under = credits->take()) {
+      out.credits_ = credits;
+      out.under_ = *under;
+    }
+    return out;
+  }
+  taken_credit(taken_credit&& other) noexcept
+      : credits_{std::move(other.credits_)}, under_{std::exchange(other.under_, 0)} {}
+  taken_credit& operator=(taken_credit&& other) noexcept {
+    if (this != &other) {
+      give_back();
+      credits_ = std::move(other.credits_);
+      under_ = std::exchange(other.under_, 0);
+    }
+    return *this;
+  }
+  ~taken_credit() { give_back(); }
+
+  explicit operator bool() const noexcept { return credits_ != nullptr; }
+  [[nodiscard]] fence under() const noexcept { return under_; }
+  /// See send_credits. Empty afterwards; nothing happens to an empty one.
+  void settle() noexcept {
+    if (const auto credits = std::exchange(credits_, nullptr))
+      credits->settle();
+  }
+  void give_back() noexcept {
+    if (const auto credits = std::exchange(credits_, nullptr))
+      credits->give_back();
+  }
+
+private:
+  std::shared_ptr<send_credits> credits_;
+  fence under_ = 0;
 };
 
 } // namespace postrider

@@ -6,8 +6,10 @@
 #include "config/log_fields.hpp"
 #include "core/metrics.hpp"
 #include "core/version.hpp"
+#include "daemon/database_reach.hpp"
 #include "daemon/node_readiness.hpp"
 #include "daemon/node_routes.hpp"
+#include "daemon/shutdown_plan.hpp"
 #include "daemon/switched_routes.hpp"
 #include "net/http_sender.hpp"
 #include "net/http_server.hpp"
@@ -15,8 +17,6 @@
 #include "net/target_guard.hpp"
 #include "net/tls_client.hpp"
 #include "persistence/embedded_postgres.hpp"
-#include "persistence/insecure_key.hpp"
-#include "persistence/migrate.hpp"
 #include "persistence/postgres_store.hpp"
 #include "persistence/stop_signal.hpp"
 
@@ -27,23 +27,31 @@ namespace postrider {
 
 namespace {
 
-constexpr milliseconds database_retry{1'000};   // between attempts to reach a database that is away at the start
-constexpr milliseconds request_patience{6'000}; // above LISTENER's own deadline of an answer
-constexpr milliseconds commit_patience{5'000};  // for what was accepted and is not committed
-constexpr milliseconds outcome_patience{5'000}; // for outcomes that are not written
+constexpr milliseconds database_retry{1'000};  // between attempts to reach a database that is away at the start
+constexpr milliseconds reach_patience{10'000}; // of the start; a database that takes longer is treated as away
+constexpr milliseconds reach_look{50};         // how soon a stop is noticed while an attempt to reach it runs
+constexpr milliseconds operator_patience{500}; // for the operator listener's last answers
 constexpr const char* unreachable_database = "host=/nonexistent dbname=none"; // answers as one that is away
 
-target_guard::rules rules_of(const settings& values, bool dev) {
+/// `unreadable`: the first block that cannot be read. A guard that left one out would let through what it must not.
+target_guard::rules rules_of(const settings& values, bool dev, std::string& unreadable) {
   target_guard::rules rules;
-  const auto read = [](const std::vector<std::string>& texts, std::vector<cidr_block>& into) {
-    for (const auto& text : texts)
+  const auto read = [&](const std::vector<std::string>& texts, std::vector<cidr_block>& into) {
+    for (const auto& text : texts) {
       if (const auto block = parse_cidr_block(text))
         into.push_back(*block);
+      else if (unreadable.empty())
+        unreadable = text;
+    }
   };
   read(values.delivery.allow_cidrs, rules.allow);
   read(values.delivery.deny_cidrs, rules.deny);
   rules.allow_loopback = dev;
   return rules;
+}
+
+mono_time now() {
+  return mono_time::clock::now();
 }
 
 /// A failure that more trying may heal.
@@ -59,7 +67,8 @@ struct engine::parts {
   [[nodiscard]] postgres_store_options store_options();
   [[nodiscard]] std::unique_ptr<node_routes> make_routes(std::string url, const secret_key& key);
   result<void> make_sender();
-  result<void> reach_database();
+  [[nodiscard]] database_reach begin_reaching() const;
+  result<std::optional<secret_key>> reach_first();
   result<void> start_store();
   void keep_reaching();
   void stop_reaching();
@@ -70,6 +79,7 @@ struct engine::parts {
 
   engine_options options;
   bool http_allowed;
+  std::string unreadable_cidr; ///< before `guard`, whose making sets it
   std::shared_ptr<metrics> counts = std::make_shared<metrics>();
   std::shared_ptr<db_clock> clock = std::make_shared<db_clock>();
   std::shared_ptr<lease_trust> trust = std::make_shared<lease_trust>();
@@ -87,17 +97,22 @@ struct engine::parts {
   bool drained = false;
   bool stopped = false;
   stop_signal stopping;
+  std::optional<database_reach> first_reach; ///< begun by `start`, and not ended in time
   std::thread reaching;
 };
 
 engine::parts::parts(engine_options given)
     : options{std::move(given)}
     , http_allowed{options.dev || !options.values.delivery.https_only}
-    , guard{std::make_shared<target_guard>(rules_of(options.values, options.dev))}
+    , guard{std::make_shared<target_guard>(rules_of(options.values, options.dev, unreadable_cidr))}
     , threads{static_cast<std::size_t>(options.values.node.io_threads)}
     , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
     , actors{{.node_name = options.values.node.name,
-              .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads)},
+              .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads),
+              .failed =
+                [this](const std::string& why) {
+                  fail({500, "actors-failed", "the node's actors ended: " + why});
+                }},
              *counts,
              *clock}
     , ready{actors.events(),
@@ -113,6 +128,8 @@ engine::~engine() {
 }
 
 result<engine::addresses> engine::bind() {
+  if (const auto& text = parts_->unreadable_cidr; !text.empty())
+    return problem{400, "configuration-invalid", "delivery.allow_cidrs or deny_cidrs: cannot read " + text};
   const auto bound = parts_->server.listen();
   if (!bound)
     return bound.error();
@@ -170,18 +187,16 @@ result<void> engine::parts::make_sender() {
   return {};
 }
 
-/// Migrates, or looks whether someone did; then the key of `--dev`, where none is known yet.
-result<void> engine::parts::reach_database() {
-  const auto reached = options.migrate ? migrate(options.database_url) : check_schema(options.database_url);
-  if (!reached)
-    return reached.error();
-  if (options.master_key)
-    return {};
-  const auto key = insecure_master_key(options.database_url);
-  if (!key)
-    return key.error();
-  options.master_key = *key;
-  return {};
+database_reach engine::parts::begin_reaching() const {
+  return database_reach{{options.database_url, options.migrate, !options.master_key.has_value()}};
+}
+
+/// The attempt of the start. One that takes too long goes on in the thread that waits for the database.
+result<std::optional<secret_key>> engine::parts::reach_first() {
+  first_reach = begin_reaching();
+  if (!first_reach->wait_for(reach_patience))
+    return problem{503, "store-unavailable", "it does not answer, or another process is migrating it", {}, {}};
+  return std::exchange(first_reach, std::nullopt)->outcome();
 }
 
 /// Everything that needs the master key. STORE goes on trying by itself where the database is away.
@@ -194,15 +209,30 @@ result<void> engine::parts::start_store() {
   return {};
 }
 
-/// Body of the thread that waits for a database which was away at the start.
+/// Body of the thread that waits for a database which was away at the start. Leaves an attempt alone when it is asked
+/// to stop.
 void engine::parts::keep_reaching() {
-  while (!stopping.wait_for(database_retry)) {
-    const auto reached = reach_database();
+  auto attempt = std::exchange(first_reach, std::nullopt);
+  while (true) {
+    if (!attempt) {
+      if (stopping.wait_for(database_retry))
+        return;
+      attempt = begin_reaching();
+    }
+    while (!attempt->wait_for(reach_look))
+      if (stopping.requested())
+        return;
+    const auto reached = attempt->outcome();
+    attempt.reset();
+    if (stopping.requested())
+      return;
     if (!reached && is_away(reached.error()))
       continue;
     if (!reached)
       return fail(reached.error());
     if (!store) {
+      if (*reached)
+        options.master_key = **reached;
       if (const auto started = start_store(); !started)
         return fail(started.error());
       public_routes->switch_to(routes->public_listener());
@@ -224,12 +254,14 @@ result<void> engine::start() {
   if (auto made = self.make_sender(); !made)
     return made;
   self.threads.start();
-  const auto reached = self.reach_database();
+  const auto reached = self.reach_first();
   if (!reached && !is_away(reached.error()))
-    return reached;
+    return reached.error();
   if (!reached) {
     log_event(spdlog::level::warn, "the database is away", {{"detail", reached.error().detail}});
     self.ready.availability(false, reached.error().detail);
+  } else if (*reached) {
+    self.options.master_key = **reached;
   }
   if (self.options.master_key) {
     if (auto started = self.start_store(); !started)
@@ -251,19 +283,20 @@ void engine::drain() {
   if (std::exchange(self.drained, true))
     return;
   const auto& how = self.options.values.shutdown;
+  const shutdown_plan plan{now(), milliseconds{how.linger_ms}, milliseconds{how.drain_ms}};
   self.ready.drain();
   self.stop_reaching();
   if (self.store)
     self.store->drain();
   self.server.linger();
-  std::this_thread::sleep_for(milliseconds{how.linger_ms});
-  self.server.close(listener::public_, request_patience);
+  std::this_thread::sleep_for(plan.to_linger(now()));
+  self.server.close(listener::public_, plan.to_finish(now()));
   if (self.store)
-    self.store->close_accepting(commit_patience);
-  if (!self.actors.drain(milliseconds{how.drain_ms}))
+    self.store->close_accepting(plan.to_finish(now()));
+  if (!self.actors.drain(plan.to_finish(now())))
     log_event(spdlog::level::warn, "not all attempts ended in time; they will be closed as interrupted", {});
   if (self.store)
-    self.store->stop(outcome_patience);
+    self.store->stop(plan.to_end(now()));
   self.actors.stop();
 }
 
@@ -276,7 +309,7 @@ void engine::stop() {
     self.store->stop(milliseconds{0});
   self.actors.stop();
   if (self.public_routes) // else it never listened to anyone
-    self.server.stop(milliseconds{500});
+    self.server.stop(self.drained ? operator_patience : milliseconds{0});
   self.threads.stop();
 }
 

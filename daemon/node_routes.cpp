@@ -21,8 +21,13 @@ node_routes::node_routes(const management_store_options& store, const api_option
     : store_{store, *node.counts}
     , auth_{store_}
     , ingest_{node.gate, node.admission}
-    , public_api_{api_routes(store_, api), auth_}
+    , public_api_{api_routes(store_, api), auth_, worker_}
     , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}}}
-    , operator_{with_operations(api_routes(store_, api), node), auth_} {}
+    , operator_{with_operations(api_routes(store_, api), node), auth_, worker_} {}
+
+node_routes::~node_routes() {
+  worker_.stop();
+  store_.stop(); // its callbacks reach into everything below
+}
 
 } // namespace postrider

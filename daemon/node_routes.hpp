@@ -27,6 +27,10 @@ public:
     std::shared_ptr<metrics> counts;
   };
   node_routes(const management_store_options& store, const api_options& api, const reach& node);
+  /// LISTENER must not call it any more.
+  ~node_routes();
+  node_routes(const node_routes&) = delete;
+  node_routes& operator=(const node_routes&) = delete;
 
   http_handler& public_listener() noexcept { return public_; }
   http_handler& operator_listener() noexcept { return operator_; }
@@ -34,6 +38,7 @@ public:
 private:
   postgres_management_store store_;
   api_auth auth_;
+  api_worker worker_;
   ingest_routes ingest_;
   api_router public_api_;
   prefix_routes public_;

@@ -60,17 +60,31 @@ result<std::optional<secret_key>> master_key_of(const command_line& given, std::
   return std::optional{*beside};
 }
 
+/// What a second signal does to the private PostgreSQL, for as long as this lives.
+class last_act {
+public:
+  last_act(signal_watch& signals, const embedded_postgres* server) : signals_{signals} {
+    if (server != nullptr)
+      signals_.set_last_act([server] {
+        if (const auto pid = server->server_pid(); pid > 0)
+          ::kill(pid, SIGINT); // PostgreSQL's fast shutdown; it ends by itself
+      });
+  }
+  ~last_act() { signals_.set_last_act({}); }
+  last_act(const last_act&) = delete;
+  last_act& operator=(const last_act&) = delete;
+
+private:
+  signal_watch& signals_;
+};
+
 /// A node from its start to its end; the signals are watched already.
 int run_node(const command_line& given, const settings& values, std::optional<secret_key> configured,
              signal_watch& signals) {
   auto database = open_database(given, values);
   if (!database)
     return refuse(database.error());
-  if (database->server)
-    signals.set_last_act([server = database->server.get()] {
-      if (const auto pid = server->server_pid(); pid > 0)
-        ::kill(pid, SIGINT); // PostgreSQL's fast shutdown; it ends by itself
-    });
+  const last_act end_server{signals, database->server.get()}; // goes before the server does, whichever way we leave
   const auto key = master_key_of(given, configured);
   if (!key)
     return refuse(key.error());
@@ -101,6 +115,7 @@ int run_node(const command_line& given, const settings& values, std::optional<se
     print_ready_line(values.node.name, *at);
   signals.wait();
   node.drain();
+  signals.set_last_act({});
   database->server.reset(); // stops the private PostgreSQL
   node.stop();
   if (failed)

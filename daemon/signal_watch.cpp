@@ -49,13 +49,9 @@ void signal_watch::run() {
       continue;
     }
     log_event(spdlog::level::warn, "a second signal: ending at once", {});
-    std::function<void()> act;
-    {
-      const std::lock_guard lock{mutex_};
-      act = last_act_;
-    }
-    if (act)
-      act();
+    const std::lock_guard lock{mutex_}; // what the act reaches into stays while it runs
+    if (last_act_)
+      last_act_();
     _exit(1);
   }
 }

@@ -23,7 +23,8 @@ public:
   void wait();
   /// Asks for the end from inside, as a signal would.
   void request();
-  /// What a second signal does before the process ends: at most a few system calls. Empty: nothing.
+  /// What a second signal does before the process ends: at most a few system calls, and nothing of this class. Empty:
+  /// nothing. After this call the act before neither runs nor will.
   void set_last_act(std::function<void()> last_act);
 
 private:

@@ -13,8 +13,9 @@ public:
   explicit switched_routes(http_handler& first) : current_{&first} {}
   void switch_to(http_handler& next) noexcept { current_.store(&next, std::memory_order_release); }
 
-  head_verdict examine(const request_head& head, std::string_view request_id) override {
-    return current_.load(std::memory_order_acquire)->examine(head, request_id);
+  head_verdict examine(const request_head& head, std::string_view request_id,
+                       std::string_view remote_address) override {
+    return current_.load(std::memory_order_acquire)->examine(head, request_id, remote_address);
   }
   std::unique_ptr<http_response> handle(http_call call) override {
     return current_.load(std::memory_order_acquire)->handle(std::move(call));

@@ -1,12 +1,16 @@
 #include "net/api_call.hpp"
 
-#include <boost/json/serialize.hpp>
+#include "net/json_document.hpp"
+
 #include <boost/json/value.hpp>
+
+#include <utility>
 
 namespace postrider {
 
-void api_call::answer(int status, const boost::json::value& body_json) const {
-  answer(http_response{status, "application/json", boost::json::serialize(body_json), {}});
+void api_call::answer(int status, const boost::json::value& body_json,
+                      std::vector<std::pair<std::string, std::string>> headers) const {
+  answer(http_response{status, "application/json", json_document(body_json), std::move(headers)});
 }
 
 const std::string* api_call::parameter(std::string_view name) const noexcept {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace postrider {
@@ -41,7 +42,8 @@ struct api_call {
   std::shared_ptr<http_replies> replies;
 
   void answer(http_response response) const { replies->respond(to, std::move(response)); }
-  void answer(int status, const boost::json::value& body_json) const;
+  void answer(int status, const boost::json::value& body_json,
+              std::vector<std::pair<std::string, std::string>> headers = {}) const;
   void no_content() const { answer(http_response{204, "", "", {}}); }
   void fail(const problem& what) const { answer(problem_response(what, request_id)); }
 

@@ -64,12 +64,13 @@ template <class Record, class ToJson>
 void answer_created(const api_call_ptr& call, const result<std::vector<Record>>& made, bool batch, ToJson to_object) {
   if (!made)
     return call->fail(made.error());
+  // `no-store`: some answers carry the secret, the only time that it is shown.
   if (!batch && made->size() == 1)
-    return call->answer(201, to_object(made->front()));
+    return call->answer(201, to_object(made->front()), {{"cache-control", "no-store"}});
   boost::json::array data;
   for (const auto& one : *made)
     data.emplace_back(to_object(one));
-  call->answer(201, boost::json::object{{"data", std::move(data)}});
+  call->answer(201, boost::json::object{{"data", std::move(data)}}, {{"cache-control", "no-store"}});
 }
 
 /// 200 with the object.

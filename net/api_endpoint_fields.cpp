@@ -237,6 +237,7 @@ new_endpoint read_endpoint(json_reader& reader, const api_options& options) {
   out.description = reader.text("description", 1'024, false, true).value_or("");
   read_event_types(reader, out);
   out.sources = read_texts(reader, "sources", sources_max, 63);
+  out.sources_at = reader.pointer("sources");
   read_headers(reader, out);
   config.max_in_flight =
     static_cast<std::uint32_t>(reader.integer("max_in_flight", 1, 1'000).value_or(options.max_in_flight_default));

@@ -3,6 +3,10 @@
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -17,6 +21,21 @@ std::string_view take_segment(std::string_view& path) noexcept {
   return segment;
 }
 
+/// What a name, a slug or an id could be: anything else is in no database, and shall not reach one.
+bool is_text(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const auto length = utf8_length(bytes.substr(0, 4));
+    if (length == 0 || static_cast<unsigned char>(bytes.front()) < 0x20 || bytes.front() == 0x7f)
+      return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+bool are_texts(const query_parameters& query) noexcept {
+  return std::all_of(query.begin(), query.end(), [](const auto& one) { return is_text(one.second); });
+}
+
 /// Both begin with a slash.
 std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, std::string_view path) {
   std::vector<std::string> parameters;
@@ -25,7 +44,7 @@ std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, 
     if (wanted.starts_with('{')) {
       const auto text = wanted.ends_with("…}") ? std::exchange(path, {}).substr(1) : take_segment(path);
       auto decoded = percent_decode(text);
-      if (!decoded || decoded->empty())
+      if (!decoded || decoded->empty() || !is_text(*decoded))
         return std::nullopt;
       parameters.push_back(std::move(*decoded));
     } else if (take_segment(path) != wanted) {
@@ -48,14 +67,25 @@ head_verdict refuse(problem what, std::string_view request_id, std::string allow
   return {0, false, std::move(response)};
 }
 
+/// Whatever a route throws, the call is answered, and its thread lives on.
+template <class Work>
+void carry_out(const api_call_ptr& call, const Work& work) {
+  try {
+    work(call);
+  } catch (const std::exception& error) {
+    spdlog::error("a request could not be carried out: request={} detail={}", call->request_id, error.what());
+    call->fail({500, "internal-error", "the request could not be carried out"});
+  }
+}
+
 head_verdict unknown_path(std::string_view request_id) {
   return refuse({404, "not-found", "there is nothing at this path"}, request_id);
 }
 
 } // namespace
 
-api_router::api_router(std::vector<api_route> routes, api_auth& auth, std::size_t body_max)
-    : routes_(std::move(routes)), auth_(auth), body_max_(body_max) {}
+api_router::api_router(std::vector<api_route> routes, api_auth& auth, api_worker& worker, std::size_t body_max)
+    : routes_(std::move(routes)), auth_(auth), worker_(worker), body_max_(body_max) {}
 
 api_router::match api_router::find(std::string_view method, std::string_view path) const {
   match out;
@@ -78,7 +108,8 @@ api_router::match api_router::find(std::string_view method, std::string_view pat
   return out;
 }
 
-head_verdict api_router::examine(const request_head& head, std::string_view request_id) {
+head_verdict api_router::examine(const request_head& head, std::string_view request_id,
+                                 std::string_view remote_address) {
   const auto found = find(head.method, path_of(head.path_and_query));
   if (found.allow.empty())
     return unknown_path(request_id);
@@ -88,6 +119,9 @@ head_verdict api_router::examine(const request_head& head, std::string_view requ
   if (found.route == nullptr)
     return refuse({405, "method-not-allowed", "this path does not take that method"}, request_id,
                   found.allow + ", OPTIONS");
+  // Before the body: whoever has no key shall not have megabytes of his read.
+  if (const auto refused = auth_.look_at(head.authorization, found.route->needed, remote_address))
+    return refuse(*refused, request_id);
   const bool has_body = head.framing == body_framing::chunked || head.content_length > 0;
   if (has_body && !is_json(head.content_type))
     return refuse({415, "unsupported-media-type", "the body must be application/json"}, request_id);
@@ -97,8 +131,10 @@ head_verdict api_router::examine(const request_head& head, std::string_view requ
 std::unique_ptr<http_response> api_router::handle(http_call call) {
   auto found = find(call.head.method, path_of(call.head.path_and_query));
   auto query = parse_query(query_of(call.head.path_and_query));
-  if (found.route == nullptr || !query) { // the route was there when the head was examined
-    const problem what = query ? not_found("path") : parameter_invalid("", "cannot be decoded");
+  const bool readable = query && are_texts(*query);
+  if (found.route == nullptr || !readable) { // the route was there when the head was examined
+    const problem what =
+      readable ? not_found("path") : problem{400, "parameter-invalid", "a parameter cannot be decoded"};
     return std::make_unique<http_response>(problem_response(what, call.request_id));
   }
   auto out = std::make_shared<api_call>();
@@ -112,7 +148,14 @@ std::unique_ptr<http_response> api_router::handle(http_call call) {
   out->to = call.to;
   out->replies = call.replies;
   const bool names_tenant = found.route->pattern.find("/{tenant}") != std::string_view::npos;
-  auth_.admit(std::move(out), found.route->needed, names_tenant, found.route->handle);
+  // Reading 8 MiB of JSON takes longer than an io thread may stay away from its other connections.
+  auto handle = found.route->handle;
+  if (!out->body.empty())
+    handle = [&worker = worker_, work = std::move(handle)](api_call_ptr one) {
+      if (!worker.post([one, work] { carry_out(one, work); }))
+        one->fail({503, "overloaded", "too many requests wait to be read", {}, std::chrono::seconds{1}});
+    };
+  carry_out(out, [&](const api_call_ptr& one) { auth_.admit(one, found.route->needed, names_tenant, handle); });
   return nullptr;
 }
 
@@ -126,11 +169,12 @@ http_handler* prefix_routes::find(std::string_view path) const noexcept {
   return best == nullptr ? nullptr : best->second;
 }
 
-head_verdict prefix_routes::examine(const request_head& head, std::string_view request_id) {
+head_verdict prefix_routes::examine(const request_head& head, std::string_view request_id,
+                                    std::string_view remote_address) {
   if (head.path_and_query == "*") // OPTIONS * asks for nothing in particular (RFC 9110 section 9.3.7)
     return {0, false, std::make_unique<http_response>(http_response{204, "", "", {}})};
   auto* const handler = find(path_of(head.path_and_query));
-  return handler == nullptr ? unknown_path(request_id) : handler->examine(head, request_id);
+  return handler == nullptr ? unknown_path(request_id) : handler->examine(head, request_id, remote_address);
 }
 
 std::unique_ptr<http_response> prefix_routes::handle(http_call call) {

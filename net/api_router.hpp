@@ -2,6 +2,7 @@
 
 #include "net/api_auth.hpp"
 #include "net/api_call.hpp"
+#include "net/api_worker.hpp"
 #include "net/http_message.hpp"
 
 #include <cstddef>
@@ -22,14 +23,17 @@ struct api_route {
 };
 
 /// Finds the route of a request, refuses what has none (404, or 405 with `allow`; OPTIONS is answered from the table),
-/// checks content type (415) and role, and hands over. Thread-safe once made.
+/// checks for a key (401) and content type (415) before the body is read and for the role after it, and hands over:
+/// what has a body to the worker, all else at once. Thread-safe once made.
 class api_router final : public http_handler {
 public:
   static constexpr std::size_t body_max_default = 8 << 20;
 
-  api_router(std::vector<api_route> routes, api_auth& auth, std::size_t body_max = body_max_default);
+  /// `auth` and `worker` must outlive this.
+  api_router(std::vector<api_route> routes, api_auth& auth, api_worker& worker,
+             std::size_t body_max = body_max_default);
 
-  head_verdict examine(const request_head& head, std::string_view request_id) override;
+  head_verdict examine(const request_head& head, std::string_view request_id, std::string_view remote_address) override;
   std::unique_ptr<http_response> handle(http_call call) override;
 
 private:
@@ -42,6 +46,7 @@ private:
 
   std::vector<api_route> routes_;
   api_auth& auth_;
+  api_worker& worker_;
   std::size_t body_max_;
 };
 
@@ -51,7 +56,7 @@ public:
   /// The handlers must outlive this. A prefix ends in a slash, or is a whole path.
   explicit prefix_routes(std::vector<std::pair<std::string, http_handler*>> table) : table_(std::move(table)) {}
 
-  head_verdict examine(const request_head& head, std::string_view request_id) override;
+  head_verdict examine(const request_head& head, std::string_view request_id, std::string_view remote_address) override;
   std::unique_ptr<http_response> handle(http_call call) override;
 
 private:

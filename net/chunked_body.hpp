@@ -10,8 +10,8 @@
 namespace postrider {
 
 /// Reads a chunked body (RFC 9112 section 7.1) piece by piece, strictly, with bounds on everything a peer could make
-/// endless. Extensions are skipped; trailers are checked line by line and ignored. Pure; used for requests and
-/// responses.
+/// endless. Extensions are skipped; trailers are checked line by line and ignored. Not Beast's decoder: that one merges
+/// the trailers into the headers and puts no bound on them, nor on extensions. Pure; used for requests and responses.
 class chunked_body {
 public:
   struct limits {

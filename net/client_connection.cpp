@@ -51,16 +51,16 @@ void client_connection::run(attempt_request request, std::shared_ptr<prepared_en
   deadline_ = started + request.endpoint->timeout;
   request_ = std::move(request);
   lane_.attempt_started(*this, deadline_);
-  if (phase_ == phase::idle)
+  if (endpoint_->unusable != attempt_reason::none) // also of a kept connection: the configuration may be a newer one
+    fail(endpoint_->unusable);
+  else if (phase_ == phase::idle)
     exchange();
   else
     resolve();
 }
 
 void client_connection::resolve() {
-  if (!endpoint_->problem.empty()) {
-    fail(attempt_reason::address_blocked);
-  } else if (endpoint_->target.literal) {
+  if (endpoint_->target.literal) {
     resolved({.addresses = {*endpoint_->target.literal}});
   } else {
     lane_.names().resolve(endpoint_->target.host,

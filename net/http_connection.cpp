@@ -1,5 +1,6 @@
 #include "net/http_connection.hpp"
 
+#include "net/beast_head.hpp"
 #include "net/problem.hpp"
 
 #include <algorithm>
@@ -10,9 +11,9 @@ namespace postrider {
 
 namespace {
 
-constexpr std::size_t input_first = 4 * 1024;      // a usual webhook fits
-constexpr std::size_t kept_max = 32 * 1024;        // buffers beyond are given back after use
-constexpr std::size_t body_step_first = 64 * 1024; // no more is allocated on the word of a Content-Length alone
+constexpr std::size_t input_first = 4 * 1024;     // a usual webhook fits
+constexpr std::size_t kept_max = 32 * 1024;       // buffers beyond are given back after use
+constexpr std::size_t body_step_first = 8 * 1024; // no more is allocated on the word of a Content-Length alone
 constexpr std::size_t drained_max = 1024 * 1024;
 
 problem to_problem(const http_refusal& refusal) {
@@ -43,7 +44,7 @@ void http_connection::closed() noexcept {
     shared_->counts.ingest_open.add(-1);
   ++address_.sequence;
   phase_ = phase::closed;
-  shared_->unread_bodies.fetch_sub(std::exchange(promised_, 0), std::memory_order_relaxed);
+  release_body();
   body_ = {};
   chunks_.reset();
   if (in_.size() > kept_max)
@@ -78,12 +79,8 @@ std::string_view http_connection::unread() const noexcept {
 }
 
 std::span<char> http_connection::receive_space() {
-  if (phase_ == phase::body && !chunks_) {
-    if (body_filled_ == body_.size())
-      body_.resize(static_cast<std::size_t>(
-        std::min<std::uint64_t>(head_.content_length, std::max(body_step_first, body_filled_ * 2))));
+  if (phase_ == phase::body && !chunks_)
     return std::span{body_}.subspan(body_filled_);
-  }
   if (phase_ == phase::body) {
     keep_room_behind_head();
   } else if (in_end_ == in_.size()) {
@@ -106,7 +103,7 @@ void http_connection::keep_room_behind_head() {
     return;
   in_.resize(in_.size() + input_first);
   // The views moved with the bytes; what passed once passes again.
-  guard_request(std::string_view{in_}.substr(head_begin_, head_size_), shared_->limits.head, head_);
+  read_request_head(std::string_view{in_}.substr(head_begin_, head_size_), shared_->limits.head, head_);
 }
 
 void http_connection::received(std::size_t count, const http_turn& turn) {
@@ -159,7 +156,8 @@ bool http_connection::read_head(const http_turn& turn) {
   scanned_ = 0;
   ingest_ = head_only_ = skipped_line_ = false;
   if (!found.refused)
-    found.refused = guard_request(std::string_view{in_}.substr(head_begin_, head_size_), shared_->limits.head, head_);
+    found.refused =
+      read_request_head(std::string_view{in_}.substr(head_begin_, head_size_), shared_->limits.head, head_);
   if (found.refused) {
     shared_->counts.ingest_invalid_http.add();
     refuse(to_problem(found.refused), turn);
@@ -172,7 +170,7 @@ bool http_connection::read_head(const http_turn& turn) {
 void http_connection::begin_body(const http_turn& turn) {
   keep_alive_ = head_.keep_alive && !head_.http_1_0;
   head_only_ = head_.method == "HEAD";
-  auto verdict = handler_->examine(head_, request_id());
+  auto verdict = handler_->examine(head_, request_id(), remote_address_);
   ingest_ = verdict.ingest;
   const bool no_body =
     head_.framing == body_framing::none || (head_.framing == body_framing::content_length && head_.content_length == 0);
@@ -184,30 +182,51 @@ void http_connection::begin_body(const http_turn& turn) {
     return refuse(body_too_large(), turn);
   if (no_body)
     return dispatch(turn);
-  if (!promise_body(verdict.body_max))
-    return refuse({503, "overloaded", "too many requests are being read; try again", {}, std::chrono::seconds{2}},
-                  turn);
+  const bool chunked = head_.framing == body_framing::chunked;
+  if (!charge_body(chunked ? 0
+                           : static_cast<std::size_t>(std::min<std::uint64_t>(head_.content_length, body_step_first))))
+    return refuse_overloaded(turn);
   const auto& limits = shared_->limits;
   phase_ = phase::body;
-  deadline_ =
-    turn.now + limits.body_timeout +
-    std::chrono::seconds{static_cast<std::size_t>(promised_) / std::max<std::size_t>(limits.body_rate_min, 1)};
-  if (head_.framing == body_framing::chunked)
+  body_began_ = turn.now;
+  move_body_deadline(0);
+  if (chunked)
     chunks_.emplace(chunked_body::limits{verdict.body_max, limits.chunk_extensions_max, limits.trailers_max, false});
   if (head_.expects_continue && in_begin_ == in_end_)
     out_ += "HTTP/1.1 100 Continue\r\n\r\n";
 }
 
-/// Takes the body's part of what may be unread at once; false: the bound is reached.
-bool http_connection::promise_body(std::size_t body_max) noexcept {
-  const auto size = static_cast<std::int64_t>(head_.framing == body_framing::chunked ? body_max : head_.content_length);
-  const auto before = shared_->unread_bodies.fetch_add(size, std::memory_order_relaxed);
-  if (before + size > shared_->limits.unread_bodies_max) {
-    shared_->unread_bodies.fetch_sub(size, std::memory_order_relaxed);
+/// The body holds `size` bytes of memory now; false: all bodies together would hold more than they may. Charged as it
+/// grows, never on a peer's word alone: or a few who announce much and send nothing would keep out everyone else.
+bool http_connection::charge_body(std::size_t size) noexcept {
+  const auto more = std::max<std::int64_t>(static_cast<std::int64_t>(size) - charged_, 0);
+  auto& held = ingest_ ? shared_->ingest_bodies : shared_->api_bodies;
+  const auto most = ingest_ ? shared_->limits.ingest_bodies_max : shared_->limits.api_bodies_max;
+  if (held.fetch_add(more, std::memory_order_relaxed) + more > most) {
+    held.fetch_sub(more, std::memory_order_relaxed);
     return false;
   }
-  promised_ = size;
+  charged_ += more;
   return true;
+}
+
+void http_connection::release_body() noexcept {
+  auto& held = ingest_ ? shared_->ingest_bodies : shared_->api_bodies;
+  held.fetch_sub(std::exchange(charged_, 0), std::memory_order_relaxed);
+}
+
+void http_connection::refuse_overloaded(const http_turn& turn) {
+  shared_->counts.http_overloaded.add();
+  if (ingest_)
+    count(ingest_result::overloaded);
+  refuse({503, "overloaded", "too many requests are being read; try again", {}, std::chrono::seconds{2}}, turn);
+}
+
+/// Who sends at the least rate is never cut off, who sends nothing after `body_timeout`.
+void http_connection::move_body_deadline(std::size_t received) noexcept {
+  const auto& limits = shared_->limits;
+  const auto rate = std::max<std::size_t>(limits.body_rate_min, 1);
+  deadline_ = body_began_ + limits.body_timeout + milliseconds{static_cast<std::int64_t>(received * 1'000 / rate)};
 }
 
 /// False: more bytes are needed, or the phase is another.
@@ -217,13 +236,22 @@ bool http_connection::read_body(const http_turn& turn) {
   const auto size = static_cast<std::size_t>(head_.content_length);
   const auto here = std::min(size - body_filled_, in_end_ - in_begin_);
   if (here > 0) { // came with the head; what is still missing is read into its place directly
-    body_.reserve(std::min(size, body_step_first));
-    body_.append(in_, in_begin_, here);
-    body_filled_ += here;
+    body_.assign(in_, in_begin_, here);
+    body_filled_ = here;
     in_begin_ += here;
   }
-  if (body_filled_ < size)
+  auto room = body_.size();
+  if (body_filled_ == room && room < size)
+    room = std::min(size, std::max(body_step_first, room * 2));
+  if (!charge_body(room)) {
+    refuse_overloaded(turn);
     return false;
+  }
+  if (body_filled_ < size) {
+    body_.resize(room);
+    move_body_deadline(body_filled_);
+    return false;
+  }
   dispatch(turn);
   return true;
 }
@@ -236,8 +264,14 @@ bool http_connection::feed_chunked(const http_turn& turn) {
     refuse(to_problem(step.refused), turn);
     return false;
   }
-  if (!step.whole)
+  if (!charge_body(body_.size())) {
+    refuse_overloaded(turn);
     return false;
+  }
+  if (!step.whole) {
+    move_body_deadline(body_.size());
+    return false;
+  }
   chunks_.reset();
   dispatch(turn);
   return true;

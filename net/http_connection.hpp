@@ -21,13 +21,14 @@ namespace postrider {
 /// Bounds of LISTENER. Bytes, except where named.
 struct http_server_limits {
   http_limits head{};
-  std::int64_t unread_bodies_max = 256LL << 20; ///< of all connections together (I13): beyond, 503
+  std::int64_t ingest_bodies_max = 192LL << 20; ///< of all connections together, read or answered: beyond, 503
+  std::int64_t api_bodies_max = 64LL << 20;     ///< likewise, of all other requests; both together are those of I13
   std::size_t chunk_extensions_max = 1024;      ///< of one body
   std::size_t trailers_max = 8 * 1024;          ///< of one body
   std::size_t connections_public_max = 8'192;   ///< beyond: none is accepted until one closes
   std::size_t connections_operator_max = 256;
   milliseconds head_timeout{10'000};     ///< from the first byte of a request to the end of its head: 408
-  milliseconds body_timeout{10'000};     ///< and a second more for each `body_rate_min` bytes: 408
+  milliseconds body_timeout{10'000};     ///< and a second more for each `body_rate_min` bytes that came: 408
   std::size_t body_rate_min = 32 * 1024; ///< bytes a second
   milliseconds idle_timeout{75'000};     ///< between two requests: closed
   milliseconds answer_timeout{5'500};    ///< from the whole request to the answer: 503
@@ -40,9 +41,10 @@ struct http_shared {
   http_server_limits limits{};
   metrics& counts;
   std::shared_ptr<http_replies> replies{};
-  std::atomic<std::int64_t> unread_bodies{0}; ///< bytes promised to bodies that are being read or answered
-  std::atomic<bool> lingering{false};         ///< each answer closes its connection
-  std::uint64_t request_id_seed = 0;          ///< random; request ids are this, the connection and its sequence, mixed
+  std::atomic<std::int64_t> ingest_bodies{0}; ///< bytes held by bodies that are being read or answered
+  std::atomic<std::int64_t> api_bodies{0};
+  std::atomic<bool> lingering{false}; ///< each answer closes its connection
+  std::uint64_t request_id_seed = 0;  ///< random; request ids are this, the connection and its sequence, mixed
 };
 
 /// The moment, read once for each turn of the io loop.
@@ -109,7 +111,10 @@ private:
   void advance(const http_turn& turn); ///< takes what is in the buffer as far as it goes
   bool read_head(const http_turn& turn);
   void begin_body(const http_turn& turn);
-  bool promise_body(std::size_t body_max) noexcept;
+  bool charge_body(std::size_t size) noexcept;
+  void release_body() noexcept;
+  void refuse_overloaded(const http_turn& turn);
+  void move_body_deadline(std::size_t received) noexcept;
   bool read_body(const http_turn& turn);
   bool feed_chunked(const http_turn& turn);
   void dispatch(const http_turn& turn);
@@ -146,7 +151,8 @@ private:
   std::string body_; ///< [0, body_filled_) is read; the rest is room
   std::size_t body_filled_ = 0;
   std::optional<chunked_body> chunks_{};
-  std::int64_t promised_ = 0; ///< our part of unread_bodies
+  std::int64_t charged_ = 0; ///< our part of what all bodies hold
+  mono_time body_began_{};
   bool ingest_ = false;
   bool head_only_ = false; ///< HEAD: the answer has no body
   bool keep_alive_ = true;

@@ -137,6 +137,11 @@ void http_connection::expire(const http_turn& turn) {
 // ---------------------------------------------------------------------------------------------- output
 
 void http_connection::begin_sending(const http_turn& turn) noexcept {
+  // Before the answer is out: whoever has it may count on the room. A body that was refused goes as well.
+  release_body();
+  body_ = {};
+  body_filled_ = 0;
+  chunks_.reset();
   phase_ = phase::sending;
   deadline_ = turn.now + shared_->limits.write_timeout;
 }
@@ -157,11 +162,7 @@ void http_connection::sent(std::size_t count, const http_turn& turn) {
 }
 
 void http_connection::end_request(const http_turn& turn) {
-  shared_->unread_bodies.fetch_sub(std::exchange(promised_, 0), std::memory_order_relaxed);
   head_ = {};
-  body_.clear();
-  body_filled_ = 0;
-  chunks_.reset();
   if (!keep_alive_) {
     // A socket closed with bytes unread is reset, and the reset may overtake the answer: end our side, then read on a
     // little.

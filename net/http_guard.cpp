@@ -37,19 +37,21 @@ struct field_findings {
   std::string_view host, content_type, authorization, retry_after, webhook_delivery;
 };
 
-/// Digits only; saturates.
-bool parse_length(std::string_view text, std::uint64_t& out) noexcept {
+/// Digits only.
+http_refusal parse_length(std::string_view text, std::uint64_t& out) noexcept {
   constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-  if (text.empty())
-    return false;
+  bool too_large = false;
   out = 0;
   for (const char c : text) {
     if (c < '0' || c > '9')
-      return false;
+      return malformed("Content-Length is no number");
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    out = out > (most - digit) / 10 ? most : out * 10 + digit;
+    too_large |= out > (most - digit) / 10;
+    out = out * 10 + digit;
   }
-  return true;
+  if (text.empty())
+    return malformed("Content-Length is no number");
+  return too_large ? http_refusal{413, "body-too-large", "Content-Length is beyond any body"} : http_refusal{};
 }
 
 /// `Connection` is a list of tokens; empty members are allowed (RFC 9110 section 5.6.1).
@@ -103,13 +105,17 @@ http_refusal note_field(std::string_view name, std::string_view value, field_fin
     if (named("content-length")) {
       if (++out.lengths > 1)
         return malformed("more than one Content-Length");
-      if (!parse_length(value, out.content_length))
-        return malformed("Content-Length is no number");
+      return parse_length(value, out.content_length);
     }
     break;
   case 16:
     if (named("webhook-delivery"))
       out.webhook_delivery = value;
+    if (named("proxy-connection")) { // means nothing here, but Beast reads it as it reads Connection
+      field_findings ignored;
+      if (!read_connection(value, ignored))
+        return malformed("Proxy-Connection is no list of tokens");
+    }
     break;
   case 17:
     if (named("transfer-encoding")) {

@@ -6,8 +6,8 @@
 
 /// The linear check of the raw header bytes of an HTTP/1 message, before anything else looks at them: strict RFC 9112,
 /// no allocation, no state, about 1 us for a usual request. What passes here has one meaning only, so that no parser,
-/// proxy or person behind it can read it in another way (request smuggling). Pure: used by LISTENER for requests and by
-/// SENDER for responses.
+/// proxy or person behind it can read it in another way (request smuggling). Pure. LISTENER and SENDER call it by
+/// beast_head.hpp, which has Boost.Beast read the same bytes afterwards.
 namespace postrider {
 
 /// All in bytes, except where named.
@@ -18,9 +18,9 @@ struct http_limits {
   std::size_t field_count_max = 100; ///< header lines: 431
 };
 
-/// Why a message is refused. For requests `status` is the answer's (400, 414, 417, 431, 501, 505); for responses it
-/// only tells the kind: 431 is too large (`response_too_large`), everything else is invalid (`invalid_response`). The
-/// connection must close. Literals: never echo what was received.
+/// Why a message is refused. For requests `status` is the answer's (400, 413, 414, 417, 431, 501, 505); for responses
+/// it only tells the kind: 431 is too large (`response_too_large`), everything else is invalid (`invalid_response`).
+/// The connection must close. Literals: never echo what was received.
 struct http_refusal {
   int status = 0;          ///< 0: not refused
   std::string_view code{}; ///< stable kebab-case word
@@ -45,7 +45,7 @@ struct request_head {
   std::string_view host;
   std::string_view content_type;    ///< value trimmed, empty where absent
   std::string_view authorization;   ///< likewise
-  std::uint64_t content_length = 0; ///< saturated: a number too large for 64 bits is the largest
+  std::uint64_t content_length = 0; ///< of more than 64 bits: refused with 413
   body_framing framing = body_framing::none;
   bool http_1_0 = false;
   bool keep_alive = true;
@@ -57,7 +57,7 @@ struct response_head {
   std::string_view fields;      ///< as in request_head
   std::string_view retry_after; ///< value trimmed, empty where absent
   std::string_view webhook_delivery;
-  std::uint64_t content_length = 0;          ///< saturated
+  std::uint64_t content_length = 0;
   body_framing framing = body_framing::none; ///< none for 1xx, 204 and 304; otherwise as if the request was no HEAD
   bool http_1_0 = false;
   bool keep_alive = true; ///< false as well where the framing is `until_close`

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <ctime>
+#include <exception>
 #include <utility>
 
 namespace postrider {
@@ -29,6 +30,17 @@ std::string http_date(std::time_t now) {
   return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[static_cast<std::size_t>(utc.tm_wday)],
                      utc.tm_mday, months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
                      utc.tm_min, utc.tm_sec);
+}
+
+/// Runs `work`; what it throws ends here, and `give_up` sees to what it left behind.
+template <class Work, class GiveUp>
+void guarded(Work work, GiveUp give_up) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    spdlog::error("a connection is closed: {}", error.what());
+    give_up();
+  }
 }
 
 constexpr std::size_t index_of(listener which) noexcept {
@@ -79,6 +91,7 @@ void http_io_part::accept(listener which) {
   door.accepting = true;
   ++operations_;
   door.socket->async_accept([this, which](const error_code& error, socket peer) {
+    const operation_end ended{*this};
     auto& entry = entrances_[index_of(which)];
     entry.accepting = false;
     if (!error)
@@ -88,7 +101,6 @@ void http_io_part::accept(listener which) {
                    error.message()); // no descriptor left, say: the next tick tries again
     if (!error || error == asio::error::connection_aborted)
       accept(which);
-    operation_ended();
   });
 }
 
@@ -114,8 +126,12 @@ void http_io_part::adopt(listener which, socket peer) {
   ++door.open;
   connections(which).add(1);
   closing_.open[index_of(which)].fetch_add(1, std::memory_order_relaxed);
-  one.connection.open(*door.handler, remote.address().to_string(), turn());
-  pump(one);
+  guarded(
+    [&] {
+      one.connection.open(*door.handler, remote.address().to_string(), turn());
+      pump(one);
+    },
+    [&] { shut(one); });
 }
 
 // ---------------------------------------------------------------------------------------------- one connection
@@ -152,19 +168,21 @@ void http_io_part::begin_read(slot& one) {
   ++operations_;
   one.stream.async_read_some(asio::buffer(space.data(), space.size()),
                              [this, &one](const error_code& error, std::size_t count) {
+                               const operation_end ended{*this};
                                one.reading = false;
-                               if (!one.open) {
-                                 release(one);
-                               } else if (!error) {
-                                 one.connection.received(count, turn());
-                                 pump(one);
-                               } else if (error == asio::error::eof) {
-                                 one.connection.input_ended();
-                                 pump(one);
-                               } else {
-                                 shut(one);
-                               }
-                               operation_ended();
+                               if (!one.open)
+                                 return release(one);
+                               if (error && error != asio::error::eof)
+                                 return shut(one);
+                               guarded(
+                                 [&] {
+                                   if (error)
+                                     one.connection.input_ended();
+                                   else
+                                     one.connection.received(count, turn());
+                                   pump(one);
+                                 },
+                                 [&] { shut(one); });
                              });
 }
 
@@ -183,14 +201,14 @@ bool http_io_part::write(slot& one) {
   one.writing = true;
   ++operations_;
   one.stream.async_wait(socket::wait_write, [this, &one](const error_code& failed) {
+    const operation_end ended{*this};
     one.writing = false;
     if (!one.open)
       release(one);
     else if (failed)
       shut(one);
     else
-      pump(one);
-    operation_ended();
+      guarded([&] { pump(one); }, [&] { shut(one); });
   });
   return false;
 }
@@ -221,13 +239,24 @@ void http_io_part::release(slot& one) {
 void http_io_part::deliver(const std::vector<ingest_answer>& answers) {
   const auto now = turn();
   for (const auto& one : answers)
-    if (one.to.slot < slots_.size() && slots_[one.to.slot]->connection.answer(one, now))
-      pump(*slots_[one.to.slot]);
+    give(one.to, [&](slot& to) { return to.connection.answer(one, now); });
 }
 
 void http_io_part::deliver(reply_address to, http_response&& response) {
-  if (to.slot < slots_.size() && slots_[to.slot]->connection.answer(to, std::move(response), turn()))
-    pump(*slots_[to.slot]);
+  give(to, [&](slot& one) { return one.connection.answer(to, std::move(response), turn()); });
+}
+
+template <class Answer>
+void http_io_part::give(reply_address to, Answer answer) {
+  if (to.slot >= slots_.size())
+    return;
+  auto& one = *slots_[to.slot];
+  guarded(
+    [&] {
+      if (answer(one))
+        pump(one);
+    },
+    [&] { shut(one); });
 }
 
 // ---------------------------------------------------------------------------------------------- time and the end
@@ -236,26 +265,30 @@ void http_io_part::arm_tick() {
   timer_.expires_after(tick_period);
   ++operations_;
   timer_.async_wait([this](const error_code& error) {
+    const operation_end ended{*this};
     if (!error)
       tick();
-    operation_ended();
   });
 }
 
 void http_io_part::tick() {
+  if (!retiring_)
+    arm_tick(); // before the work: without it no deadline would ever pass again
   date_ = http_date(std::time(nullptr));
   const auto now = turn();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     auto& one = *slots_[i];
     if (!one.open || now.now < one.connection.deadline())
       continue;
-    one.connection.expire(now);
-    pump(one);
+    guarded(
+      [&] {
+        one.connection.expire(now);
+        pump(one);
+      },
+      [&] { shut(one); });
   }
   accept(listener::public_);
   accept(listener::operator_);
-  if (!retiring_)
-    arm_tick();
 }
 
 void http_io_part::close_listener(listener which) {

@@ -71,7 +71,19 @@ private:
     bool accepting = false;
   };
 
+  /// Stands in each handler, so that an operation is counted as ended also where the handler throws: `stop` waits for
+  /// all of them.
+  struct operation_end {
+    explicit operation_end(http_io_part& of) noexcept : part(of) {}
+    ~operation_end() { part.operation_ended(); }
+    operation_end(const operation_end&) = delete;
+    operation_end& operator=(const operation_end&) = delete;
+    http_io_part& part;
+  };
+
   [[nodiscard]] http_turn turn() const noexcept;
+  template <class Answer>
+  void give(reply_address to, Answer answer);
   void accept(listener which);
   void adopt(listener which, socket peer);
   void pump(slot& one);

@@ -50,7 +50,8 @@ struct head_verdict {
 class http_handler {
 public:
   virtual ~http_handler() = default;
-  virtual head_verdict examine(const request_head& head, std::string_view request_id) = 0;
+  virtual head_verdict examine(const request_head& head, std::string_view request_id,
+                               std::string_view remote_address) = 0;
   /// The answer, or nothing: then it comes through `call.replies`, once. Without one in time LISTENER answers 503.
   virtual std::unique_ptr<http_response> handle(http_call call) = 0;
 };

@@ -52,7 +52,7 @@ std::optional<ingest_path> parse_ingest_path(std::string_view path) {
   return ingest_path{std::move(*tenant), std::move(*source)};
 }
 
-head_verdict ingest_routes::examine(const request_head& head, std::string_view request_id) {
+head_verdict ingest_routes::examine(const request_head& head, std::string_view request_id, std::string_view) {
   if (head.method != "POST") {
     auto response = refused({405, "method-not-allowed", "webhooks are taken by POST"}, request_id);
     response->headers.emplace_back("allow", "POST");

@@ -29,7 +29,7 @@ public:
   ingest_routes(ingest_gate& gate, std::shared_ptr<ingest_admission> admission, std::size_t body_max = body_max_default)
       : gate_(gate), admission_(std::move(admission)), body_max_(body_max) {}
 
-  head_verdict examine(const request_head& head, std::string_view request_id) override;
+  head_verdict examine(const request_head& head, std::string_view request_id, std::string_view remote_address) override;
   std::unique_ptr<http_response> handle(http_call call) override;
 
 private:

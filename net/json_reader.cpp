@@ -1,7 +1,9 @@
 #include "net/json_reader.hpp"
 
+#include "net/json_document.hpp"
+
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 #include <cmath>
 #include <utility>
@@ -117,7 +119,7 @@ std::optional<double> json_reader::number(std::string_view name, double least, d
   if (out >= least && out <= most)
     return out;
   error(name, "out-of-range",
-        "it must be between " + json::serialize(json::value(least)) + " and " + json::serialize(json::value(most)));
+        "it must be between " + json_document(json::value(least)) + " and " + json_document(json::value(most)));
   return std::nullopt;
 }
 

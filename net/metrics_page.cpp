@@ -2,6 +2,9 @@
 
 #include "core/version.hpp"
 
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,7 +12,10 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace postrider {
 
@@ -17,82 +23,71 @@ namespace {
 
 constexpr double micro = 1e-6;
 
-/// Writes families one after the other.
+using prometheus::ClientMetric;
+using prometheus::MetricType;
+
+/// The families of one page, in their order.
 class page {
 public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    line("# HELP ", help);
-    line("# TYPE ", type);
+  void family(std::string_view name, MetricType type, std::string_view help) {
+    families_.push_back({"postrider_" + std::string{name}, std::string{help}, type, {}});
   }
-  /// One sample of the family; `labels` with braces, or empty.
+  /// One sample of the family.
   template <class Number>
-  void sample(Number value, std::string_view suffix = {}, std::string_view labels = {}) {
-    out_ += "postrider_";
-    out_ += name_;
-    out_ += suffix;
-    out_ += labels;
-    out_ += ' ';
-    std::array<char, 32> text{};
-    out_.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
-    out_ += '\n';
+  void sample(Number value, std::vector<ClientMetric::Label> labels = {}) {
+    ClientMetric one;
+    one.label = std::move(labels);
+    auto& of_type = families_.back().type == MetricType::Counter ? one.counter.value : one.gauge.value;
+    of_type = static_cast<double>(value);
+    families_.back().metric.push_back(std::move(one));
   }
   void count(std::string_view name, const counter& value, std::string_view help) {
-    family(name, "counter", help);
+    family(name, MetricType::Counter, help);
     sample(value.value());
   }
   void level(std::string_view name, const gauge& value, std::string_view help) {
-    family(name, "gauge", help);
+    family(name, MetricType::Gauge, help);
     sample(value.value());
   }
   void histogram(std::string_view name, const latency_histogram& value, std::string_view help) {
-    family(name, "histogram", help);
-    std::uint64_t sum = 0;
+    family(name, MetricType::Histogram, help);
+    ClientMetric one;
+    auto& out = one.histogram;
     for (std::size_t i = 0; i <= latency_histogram::bounds_us.size(); ++i) {
-      sum += value.bucket(i);
-      std::array<char, 32> bound{'+', 'I', 'n', 'f'};
-      std::size_t length = 4;
-      if (i < latency_histogram::bounds_us.size())
-        length = static_cast<std::size_t>(std::to_chars(bound.data(), bound.data() + bound.size(),
-                                                        static_cast<double>(latency_histogram::bounds_us[i]) * micro)
-                                            .ptr -
-                                          bound.data());
-      sample(sum, "_bucket", "{le=\"" + std::string{bound.data(), length} + "\"}");
+      out.sample_count += value.bucket(i);
+      // Divided, not multiplied by a millionth: 0.0025 then prints as 0.0025.
+      const auto bound = i < latency_histogram::bounds_us.size()
+                           ? static_cast<double>(latency_histogram::bounds_us[i]) / 1'000'000
+                           : std::numeric_limits<double>::infinity();
+      out.bucket.push_back({out.sample_count, bound});
     }
-    sample(static_cast<double>(value.sum_us()) * micro, "_sum");
-    sample(sum, "_count");
+    out.sample_sum = static_cast<double>(value.sum_us()) * micro;
+    families_.back().metric.push_back(std::move(one));
   }
-  std::string take() { return std::move(out_); }
+  [[nodiscard]] std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
 private:
-  void line(std::string_view kind, std::string_view text) {
-    out_ += kind;
-    out_ += "postrider_";
-    out_ += name_;
-    out_ += ' ';
-    out_ += text;
-    out_ += '\n';
-  }
-  std::string out_;
-  std::string_view name_;
+  std::vector<prometheus::MetricFamily> families_;
 };
 
 void ingest(page& out, const metrics& counts) {
-  out.family("ingest_requests_total", "counter", "Requests to ingest URLs, by answer.");
-  out.sample(counts.ingest_accepted.value(), {}, R"({result="accepted"})");
-  out.sample(counts.ingest_duplicate.value(), {}, R"({result="duplicate"})");
-  out.sample(counts.ingest_rejected.value(), {}, R"({result="rejected"})");
-  out.sample(counts.ingest_unknown.value(), {}, R"({result="unknown"})");
-  out.sample(counts.ingest_overloaded.value(), {}, R"({result="overloaded"})");
-  out.sample(counts.ingest_unavailable.value(), {}, R"({result="unavailable"})");
+  out.family("ingest_requests_total", MetricType::Counter, "Requests to ingest URLs, by answer.");
+  out.sample(counts.ingest_accepted.value(), {{"result", "accepted"}});
+  out.sample(counts.ingest_duplicate.value(), {{"result", "duplicate"}});
+  out.sample(counts.ingest_rejected.value(), {{"result", "rejected"}});
+  out.sample(counts.ingest_unknown.value(), {{"result", "unknown"}});
+  out.sample(counts.ingest_overloaded.value(), {{"result", "overloaded"}});
+  out.sample(counts.ingest_unavailable.value(), {{"result", "unavailable"}});
   out.count("http_invalid_requests_total", counts.ingest_invalid_http,
             "Requests refused because they are not valid HTTP.");
   out.count("ingest_body_bytes_total", counts.ingest_bytes, "Bytes of bodies received at ingest URLs.");
+  out.count("http_overloaded_requests_total", counts.http_overloaded,
+            "Requests refused with 503 because too many bodies are being read.");
   out.histogram("ingest_duration_seconds", counts.ingest_latency, "From the whole request to its answer.");
   out.level("ingest_open_requests", counts.ingest_open, "Ingest requests without an answer.");
-  out.family("http_open_connections", "gauge", "Connections of the listeners.");
-  out.sample(counts.connections_public.value(), {}, R"({listener="public"})");
-  out.sample(counts.connections_operator.value(), {}, R"({listener="operator"})");
+  out.family("http_open_connections", MetricType::Gauge, "Connections of the listeners.");
+  out.sample(counts.connections_public.value(), {{"listener", "public"}});
+  out.sample(counts.connections_operator.value(), {{"listener", "operator"}});
 }
 
 void store(page& out, const metrics& counts) {
@@ -115,14 +110,14 @@ void store(page& out, const metrics& counts) {
 
 void delivery(page& out, const metrics& counts) {
   out.count("attempts_started_total", counts.attempts_started, "Requests to endpoints begun.");
-  out.family("attempts_total", "counter", "Requests to endpoints ended, by outcome.");
-  out.sample(counts.attempts_succeeded.value(), {}, R"({outcome="succeeded"})");
-  out.sample(counts.attempts_failed.value(), {}, R"({outcome="failed"})");
-  out.sample(counts.attempts_interrupted.value(), {}, R"({outcome="interrupted"})");
-  out.sample(counts.attempts_refused.value(), {}, R"({outcome="refused"})");
-  out.family("deliveries_total", "counter", "Deliveries that came to an end, by state.");
-  out.sample(counts.deliveries_succeeded.value(), {}, R"({state="succeeded"})");
-  out.sample(counts.deliveries_dead.value(), {}, R"({state="dead"})");
+  out.family("attempts_total", MetricType::Counter, "Requests to endpoints ended, by outcome.");
+  out.sample(counts.attempts_succeeded.value(), {{"outcome", "succeeded"}});
+  out.sample(counts.attempts_failed.value(), {{"outcome", "failed"}});
+  out.sample(counts.attempts_interrupted.value(), {{"outcome", "interrupted"}});
+  out.sample(counts.attempts_refused.value(), {{"outcome", "refused"}});
+  out.family("deliveries_total", MetricType::Counter, "Deliveries that came to an end, by state.");
+  out.sample(counts.deliveries_succeeded.value(), {{"state", "succeeded"}});
+  out.sample(counts.deliveries_dead.value(), {{"state", "dead"}});
   out.count("delivery_retries_total", counts.deliveries_retried, "Failed attempts after which another is scheduled.");
   out.histogram("delivery_duration_seconds", counts.delivery_latency,
                 "From an event's acceptance to its success at an endpoint.");
@@ -133,10 +128,10 @@ void delivery(page& out, const metrics& counts) {
 }
 
 void actors(page& out, const metrics& counts) {
-  out.family("actors", "gauge", "Actors alive, by kind.");
-  out.sample(counts.actors_tenants.value(), {}, R"({kind="tenant_supervisor"})");
-  out.sample(counts.actors_verifiers.value(), {}, R"({kind="provider_verifier"})");
-  out.sample(counts.actors_deliveries.value(), {}, R"({kind="delivery"})");
+  out.family("actors", MetricType::Gauge, "Actors alive, by kind.");
+  out.sample(counts.actors_tenants.value(), {{"kind", "tenant_supervisor"}});
+  out.sample(counts.actors_verifiers.value(), {{"kind", "provider_verifier"}});
+  out.sample(counts.actors_deliveries.value(), {{"kind", "delivery"}});
   out.count("actor_crashes_total", counts.actor_crashes, "Actors that crashed.");
   out.count("actor_restarts_total", counts.actor_restarts, "Actors started again.");
   out.count("actor_quarantines_total", counts.actor_quarantines, "Actors not started again.");
@@ -145,20 +140,20 @@ void actors(page& out, const metrics& counts) {
 }
 
 void process(page& out, const process_usage& usage) {
-  out.family("process_cpu_seconds_total", "counter", "Processor time of this process, user and system.");
+  out.family("process_cpu_seconds_total", MetricType::Counter, "Processor time of this process, user and system.");
   out.sample(usage.cpu_seconds);
-  out.family("process_resident_memory_bytes", "gauge", "Memory in use.");
+  out.family("process_resident_memory_bytes", MetricType::Gauge, "Memory in use.");
   out.sample(usage.resident_bytes);
-  out.family("process_open_fds", "gauge", "Open file descriptors.");
+  out.family("process_open_fds", MetricType::Gauge, "Open file descriptors.");
   out.sample(usage.open_descriptors);
-  out.family("process_max_fds", "gauge", "Greatest number of open file descriptors.");
+  out.family("process_max_fds", MetricType::Gauge, "Greatest number of open file descriptors.");
   out.sample(usage.descriptors_max);
-  out.family("process_threads", "gauge", "Threads.");
+  out.family("process_threads", MetricType::Gauge, "Threads.");
   out.sample(usage.threads);
-  out.family("process_start_time_seconds", "gauge", "When this process started, as Unix time.");
+  out.family("process_start_time_seconds", MetricType::Gauge, "When this process started, as Unix time.");
   out.sample(usage.start_time_seconds);
-  out.family("build_info", "gauge", "The version that runs; always 1.");
-  out.sample(1, {}, "{version=\"" + std::string{version()} + "\"}");
+  out.family("build_info", MetricType::Gauge, "The version that runs; always 1.");
+  out.sample(1, {{"version", std::string{version()}}});
 }
 
 /// The fields of /proc/self/stat behind the process's name, which may hold anything.
@@ -210,7 +205,7 @@ std::string render_metrics(const metrics& counts, const process_usage& usage) {
   delivery(out, counts);
   actors(out, counts);
   process(out, usage);
-  return out.take();
+  return out.text();
 }
 
 } // namespace postrider

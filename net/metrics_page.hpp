@@ -18,8 +18,8 @@ struct process_usage {
 process_usage read_process_usage();
 
 /// Prometheus text format 0.0.4. Every name starts with `postrider_` and carries its unit; counters end in `_total`;
-/// times are in seconds. By hand: prometheus-cpp keeps values of its own, while ours are plain atomics that the hot
-/// path writes.
+/// times are in seconds. The counts are our own plain atomics, for the hot path writes them; prometheus-cpp renders a
+/// copy of them and keeps none.
 std::string render_metrics(const metrics& counts, const process_usage& process);
 
 inline constexpr const char* metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";

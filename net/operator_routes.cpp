@@ -14,8 +14,8 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t limit_default = 250;
-constexpr std::size_t limit_max = 1'000;
+constexpr std::size_t limit_default = 50; // those of every list
+constexpr std::size_t limit_max = 250;
 
 struct actors_query {
   std::optional<std::string> node, kind, state;
@@ -119,8 +119,8 @@ std::vector<api_route> operator_routes(inspection& actors, const readiness& read
     call->answer(http_response{200, metrics_content_type, render_metrics(counts, read_process_usage()), {}});
   };
   return {
-    {"GET", "/actors", access::operator_, tree}, {"GET", "/actors/{path…}", access::operator_, one},
-    {"GET", "/healthz", access::open, health},   {"GET", "/readyz", access::open, readyz},
+    {"GET", "/actors", access::inspection, tree}, {"GET", "/actors/{path…}", access::inspection, one},
+    {"GET", "/healthz", access::open, health},    {"GET", "/readyz", access::open, readyz},
     {"GET", "/metrics", access::open, page},
   };
 }

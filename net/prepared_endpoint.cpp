@@ -32,17 +32,22 @@ void append_header_number(std::string& out, std::string_view name, Number value)
   out.append(name).append(digits.data(), end).append("\r\n");
 }
 
+void refuse(prepared_endpoint& out, attempt_reason why, std::string_view in_words) {
+  out.unusable = why;
+  out.problem = in_words;
+}
+
 void decode_keys(const endpoint_config& config, prepared_endpoint& out) {
   for (const auto& each : config.secrets) {
     auto key = decode_whsec(each.text);
     if (!key)
-      continue; // the management API takes none that cannot be decoded; with no other left, `problem` says so
+      continue; // the management API takes none that cannot be decoded; with no other left, nothing is sent
     out.keys.push_back(std::move(*key));
     out.key_expiry.push_back(each.expires_at);
     out.keys_expire |= each.expires_at.has_value();
   }
   if (out.keys.empty())
-    out.problem = "the endpoint has no secret to sign with";
+    refuse(out, attempt_reason::network_unreachable, "it has no secret to sign with");
 }
 
 std::string signature(const prepared_endpoint& endpoint, std::string_view id, std::int64_t seconds, wall_time now,
@@ -66,13 +71,13 @@ std::shared_ptr<prepared_endpoint> prepare_endpoint(const std::shared_ptr<const 
   out->max_in_flight = std::max(config->max_in_flight, 1U);
   auto target = parse_target_url(config->url);
   if (!target) {
-    out->problem = "the endpoint's URL cannot be called";
+    refuse(*out, attempt_reason::dns_failed, "its URL cannot be called");
     return out;
   }
   out->target = std::move(*target);
-  if (https_only && !out->target.tls)
-    out->problem = "only https is allowed";
   decode_keys(*config, *out);
+  if (https_only && !out->target.tls)
+    refuse(*out, attempt_reason::tls_handshake, "only https is allowed");
   out->first_lines = "POST " + out->target.request_target + " HTTP/1.1\r\n";
   append_header(out->first_lines, "host: ", out->target.host_header);
   append_header(out->first_lines, "user-agent: postrider/", version());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/event.hpp"
+#include "core/outcome.hpp"
 #include "core/tenant_config.hpp"
 #include "core/time.hpp"
 #include "net/target_url.hpp"
@@ -20,8 +21,11 @@ namespace postrider {
 struct prepared_endpoint {
   std::weak_ptr<const endpoint_config> source;
   target_url target;
-  std::string problem;           ///< why nothing can be sent there (a mistake before us); empty: all is well
-  std::vector<std::string> keys; ///< decoded, newest first
+  /// Why nothing can be sent there, whatever the peer: `dns_failed` (a URL without a host to call), `tls_handshake` (it
+  /// is http:// where only https is allowed), `network_unreachable` (no secret to sign with).
+  attempt_reason unusable = attempt_reason::none;
+  std::string problem;                              ///< the same in words, for the log
+  std::vector<std::string> keys;                    ///< decoded, newest first
   std::vector<std::optional<wall_time>> key_expiry; ///< as many
   bool keys_expire = false;                         ///< any of them
   std::string first_lines;                          ///< request line, host, user-agent

@@ -6,9 +6,6 @@
 
 namespace postrider {
 
-namespace {
-
-/// The length of the UTF-8 sequence that `text` begins with, or 0 (RFC 3629: no overlong forms, no surrogates).
 std::size_t utf8_length(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
@@ -26,6 +23,8 @@ std::size_t utf8_length(std::string_view text) noexcept {
                                                                                                                   : 0;
   return 0;
 }
+
+namespace {
 
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view digits = "0123456789abcdef";

@@ -18,6 +18,10 @@ http_response problem_response(const problem& what, std::string_view request_id)
 /// `Not Found`; the words of RFC 9110 section 15.
 std::string_view reason_phrase(int status) noexcept;
 
+/// The length of the UTF-8 sequence that `text`, which is not empty, begins with, or 0 (RFC 3629: no overlong forms, no
+/// surrogates).
+std::size_t utf8_length(std::string_view text) noexcept;
+
 /// `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD, so that the document always is.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "net/response_reader.hpp"
 
 #include "core/header_block.hpp"
+#include "net/beast_head.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -95,7 +96,7 @@ response_reader::state response_reader::read_heads() {
 
 response_reader::state response_reader::head_complete(std::size_t size) {
   response_head head;
-  if (const auto refused = guard_response(unread().substr(0, size), response_limits, head))
+  if (const auto refused = read_response_head(unread().substr(0, size), response_limits, head))
     return refuse(refused);
   if (head.status < 200) {
     begin_ += size;

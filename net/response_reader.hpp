@@ -17,8 +17,7 @@
 namespace postrider {
 
 /// Reads the response to one POST, piece by piece, from a peer that may be hostile. Pure: no socket, no clock, and
-/// nothing throws but std::bad_alloc. The head passes the guard (http_guard.hpp); the framing is what the guard found,
-/// and no other parser reads it.
+/// nothing throws but std::bad_alloc. The head is read by the guard and by Beast (beast_head.hpp), which must agree.
 ///
 /// | phase | bytes | the peer closes |
 /// | --- | --- | --- |

@@ -37,10 +37,16 @@ int bio_read(BIO* bio, char* data, int size) {
   const auto got = static_cast<int>(::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_DONTWAIT));
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
     BIO_set_retry_read(bio);
+  if (got == 0)
+    BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
   return got;
 }
 
-long bio_control(BIO*, int command, long, void*) {
+/// OpenSSL asks for the end of the file before it takes a peer that closes its bare socket for one that says good-bye
+/// (SSL_OP_IGNORE_UNEXPECTED_EOF); without an answer the session could not be resumed.
+long bio_control(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF)
+    return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 

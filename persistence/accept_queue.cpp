@@ -8,6 +8,15 @@ namespace postrider {
 namespace {
 // Deadlines are checked so often; an answer is late by at most as much.
 constexpr milliseconds expiry_step{100};
+// What a delivery takes in memory and on the wire, about.
+constexpr std::size_t delivery_weight = 128;
+
+void move_expired(auto& from, std::vector<queued_accept>& late, mono_time now) {
+  const auto first = std::stable_partition(from.begin(), from.end(),
+                                           [now](const queued_accept& each) { return each.item->deadline > now; });
+  std::move(first, from.end(), std::back_inserter(late));
+  from.erase(first, from.end());
+}
 } // namespace
 
 accept_queue::accept_queue(limits bounds, metrics& counts, expired_handler expired)
@@ -26,7 +35,7 @@ accept_queue::~accept_queue() {
 }
 
 bool accept_queue::push(accept_item_ptr& item) {
-  const auto weight = item->what->weight();
+  const auto weight = item->what->weight() + item->deliveries.size() * delivery_weight;
   bool first = false;
   {
     const std::lock_guard lock{mutex_};
@@ -35,7 +44,7 @@ bool accept_queue::push(accept_item_ptr& item) {
     ++events_;
     bytes_ += weight;
     first = waiting_.empty();
-    waiting_.push_back({std::move(item), weight, false});
+    waiting_.push_back({std::move(item), weight});
     metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
   }
   if (first)
@@ -46,10 +55,12 @@ bool accept_queue::push(accept_item_ptr& item) {
 std::vector<queued_accept> accept_queue::cut_batch() {
   std::vector<queued_accept> batch;
   std::size_t bytes = 0;
+  std::size_t rows = 0;
   batch.reserve(std::min(waiting_.size(), bounds_.batch_events_max));
   while (!waiting_.empty() && batch.size() < bounds_.batch_events_max) {
     bytes += waiting_.front().weight;
-    if (!batch.empty() && bytes > bounds_.batch_bytes_max)
+    rows += 1 + waiting_.front().item->deliveries.size();
+    if (!batch.empty() && (bytes > bounds_.batch_bytes_max || rows > bounds_.batch_rows_max))
       break;
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -62,8 +73,11 @@ std::vector<queued_accept> accept_queue::cut_batch() {
 std::vector<queued_accept> accept_queue::take(mono_time until) {
   std::unique_lock lock{mutex_};
   const auto something = [this] { return !waiting_.empty() || closed_; };
-  if (!filled_.wait_until(lock, until, something))
-    return {};
+  bring_back(std::chrono::steady_clock::now());
+  if (!filled_.wait_until(lock, std::min(until, back_at_), something)) {
+    bring_back(std::chrono::steady_clock::now());
+    return cut_batch();
+  }
   if (bounds_.linger.count() > 0 && !closed_ && waiting_.size() < bounds_.batch_events_max)
     filled_.wait_for(lock, bounds_.linger, [this] { return waiting_.size() >= bounds_.batch_events_max || closed_; });
   return cut_batch();
@@ -72,9 +86,28 @@ std::vector<queued_accept> accept_queue::take(mono_time until) {
 void accept_queue::put_back(std::vector<queued_accept> items) {
   {
     const std::lock_guard lock{mutex_};
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    const auto later = std::stable_partition(
+      items.begin(), items.end(),
+      [now = std::chrono::steady_clock::now()](const queued_accept& each) { return each.not_before <= now; });
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(later));
+    for (auto each = later; each != items.end(); ++each) {
+      back_at_ = std::min(back_at_, each->not_before);
+      aside_.push_back(std::move(*each));
+    }
   }
   filled_.notify_one();
+}
+
+void accept_queue::bring_back(mono_time now) {
+  if (now < back_at_)
+    return;
+  const auto first = std::stable_partition(aside_.begin(), aside_.end(),
+                                           [now](const queued_accept& each) { return each.not_before > now; });
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(first), std::make_move_iterator(aside_.end()));
+  aside_.erase(first, aside_.end());
+  back_at_ = mono_time::max();
+  for (const auto& each : aside_)
+    back_at_ = std::min(back_at_, each.not_before);
 }
 
 void accept_queue::answered(std::size_t events, std::size_t bytes) {
@@ -116,10 +149,8 @@ bool accept_queue::closed() const {
 
 std::vector<queued_accept> accept_queue::cut_expired(mono_time now) {
   std::vector<queued_accept> late;
-  const auto first = std::stable_partition(waiting_.begin(), waiting_.end(),
-                                           [now](const queued_accept& each) { return each.item->deadline > now; });
-  std::move(first, waiting_.end(), std::back_inserter(late));
-  waiting_.erase(first, waiting_.end());
+  move_expired(waiting_, late, now);
+  move_expired(aside_, late, now);
   return late;
 }
 
@@ -128,9 +159,12 @@ void accept_queue::watch_deadlines() {
   while (!stopping_) {
     stopped_.wait_for(lock, expiry_step, [this] { return stopping_; });
     const auto now = std::chrono::steady_clock::now();
-    if (stopping_ || waiting_.empty() || waiting_.front().item->deadline > now)
-      continue; // the head is the oldest, but for a few that were put back
+    // The head is the oldest, but for a few that were put back.
+    if (stopping_ || (aside_.empty() && (waiting_.empty() || waiting_.front().item->deadline > now)))
+      continue;
     auto late = cut_expired(now);
+    if (late.empty())
+      continue;
     lock.unlock();
     expired_(std::move(late));
     lock.lock();

@@ -18,7 +18,8 @@ namespace postrider {
 struct queued_accept {
   accept_item_ptr item;
   std::size_t weight = 0;
-  bool in_doubt = false; ///< a statement with it was sent, and its fate is not known
+  bool in_doubt = false;  ///< a statement with it was sent, and its fate is not known
+  mono_time not_before{}; ///< when its statement may be tried again: an item that has to wait holds up no other
 };
 
 /// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that
@@ -31,6 +32,7 @@ public:
     std::size_t bytes_max = 64U << 20;
     std::size_t batch_events_max = 256;
     std::size_t batch_bytes_max = 1U << 20;
+    std::size_t batch_rows_max = 4'096;  ///< events and deliveries; one event alone may have more
     std::chrono::microseconds linger{0}; ///< a batch that is not full waits so long for more
   };
   using expired_handler = std::function<void(std::vector<queued_accept>)>;
@@ -44,7 +46,7 @@ public:
   bool push(accept_item_ptr& item);
   /// All that waits, up to a batch; waits for the first until `until`. Empty: nothing came, or closed and drained.
   std::vector<queued_accept> take(mono_time until);
-  /// Back to the head: their statement failed and is to be run again.
+  /// Back to the head, or aside until `not_before`: their statement failed and is to be run again.
   void put_back(std::vector<queued_accept> items);
   /// They are answered: their room is free again.
   void answered(std::size_t events, std::size_t bytes);
@@ -61,6 +63,7 @@ private:
   void watch_deadlines();
   std::vector<queued_accept> cut_batch();
   std::vector<queued_accept> cut_expired(mono_time now);
+  void bring_back(mono_time now);
 
   const limits bounds_;
   metrics& metrics_;
@@ -70,7 +73,9 @@ private:
   std::condition_variable drained_;
   std::condition_variable stopped_;
   std::deque<queued_accept> waiting_;
-  std::size_t events_ = 0; ///< waiting or being written
+  std::vector<queued_accept> aside_;     ///< until their `not_before`
+  mono_time back_at_ = mono_time::max(); ///< the earliest of those
+  std::size_t events_ = 0;               ///< waiting or being written
   std::size_t bytes_ = 0;
   bool closed_ = false;
   bool stopping_ = false;

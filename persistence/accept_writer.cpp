@@ -12,6 +12,16 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
+// Before one item's statement is tried again, where the others need not wait for it.
+constexpr milliseconds item_pause{100};
+constexpr milliseconds call_deadline_min{800};
+constexpr milliseconds call_deadline_max{5'000};
+
+// The batch may hold one row, or too many, that it fails for; each half by itself tells.
+bool worth_dividing(const session_failure& failure) {
+  return failure.what == session_failure::kind::rejected || failure.sqlstate == "57014" || failure.sqlstate == "23514";
+}
+
 std::size_t asked_rides(std::span<const queued_accept> items) {
   std::size_t out = 0;
   for (const auto& each : items)
@@ -38,7 +48,7 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
     } else {
       for (auto& delivery : each.item->deliveries) {
         delivery.ride = false;
-        if (each.item->outcome != accept_outcome::unavailable || !each.in_doubt)
+        if (!each.in_doubt)
           closed.push_back(delivery.id);
       }
     }
@@ -55,20 +65,26 @@ accept_writer::accept_writer(accept_environment environment, session_options opt
 }
 
 accept_writer::~accept_writer() {
-  join();
+  stop(clock_type::now());
 }
 
-void accept_writer::join() {
+void accept_writer::stop(mono_time until) {
+  end_ = std::min(end_.load(), until);
+  session_.end_at(until);
   stop_.request();
   if (thread_.joinable())
     thread_.join();
+}
+
+bool accept_writer::past_the_end() const {
+  return clock_type::now() >= end_.load();
 }
 
 bool accept_writer::near_midnight() const {
   using namespace std::chrono;
   const auto now = environment_.clock.now();
   const auto since = now - floor<days>(now);
-  return first_minute_ || since < seconds{70} || since > hours{24} - seconds{10};
+  return clock_type::now() < first_minute_until_ || since < seconds{70} || since > hours{24} - seconds{10};
 }
 
 bool accept_writer::ensure_connected() {
@@ -78,46 +94,36 @@ bool accept_writer::ensure_connected() {
     environment_.reports.report(session_role::accept, false, failure->detail);
     return false;
   }
-  backoff_.reset();
+  // A server that takes connections and no writes (a standby, say) is of no use: its own statement, with nothing in it,
+  // shows that.
+  if (const auto tried = write_accepts(session_, {}, false); !tried) {
+    environment_.reports.report(session_role::accept, false, tried.error().detail);
+    session_.disconnect();
+    return false;
+  }
   environment_.reports.report(session_role::accept, true, {});
   return true;
 }
 
 void accept_writer::run() {
-  for (;;) {
+  while (!past_the_end()) { // what waits then is expired by whoever stops us
     if (!ensure_connected()) {
       if (stop_.wait_for(backoff_.next()))
-        return; // what waits is expired by whoever stops us
+        return;
       continue;
     }
     if (pause_.count() > 0)
-      std::this_thread::sleep_for(std::exchange(pause_, milliseconds{0})); // also while draining
+      stop_.wait_for(std::exchange(pause_, milliseconds{0})); // also while draining: the end is asked for afterwards
     auto batch = environment_.queue.take(clock_type::now() + milliseconds{500});
     if (!batch.empty())
       write(std::move(batch));
-    else if (stop_.requested() && environment_.queue.closed())
+    else if (environment_.queue.closed() && stop_.wait_for(milliseconds{20}))
       return;
   }
 }
 
 void accept_writer::write(std::vector<queued_accept> batch) {
-  const auto now = clock_type::now();
-  auto soonest = mono_time::max();
-  for (auto& each : batch) {
-    if (each.item->deadline <= now)
-      each.item->outcome = accept_outcome::unavailable;
-    soonest = std::min(soonest, each.item->deadline);
-  }
-  const auto live = std::stable_partition(batch.begin(), batch.end(), [](const queued_accept& each) {
-    return each.item->outcome != accept_outcome::waiting;
-  });
-  // The answer is owed by the deadline: a call that hangs is cut then, but never a healthy one for an item that came
-  // late.
-  session_.set_call_deadline(
-    std::clamp(std::chrono::ceil<milliseconds>(soonest - now), milliseconds{800}, milliseconds{5'000}));
-  if (live != batch.end())
-    attempt({live, batch.end()});
-
+  attempt(batch);
   std::vector<queued_accept> done;
   std::vector<queued_accept> back;
   done.reserve(batch.size());
@@ -128,11 +134,27 @@ void accept_writer::write(std::vector<queued_accept> batch) {
   publish_accepts(environment_, std::move(done));
 }
 
-void accept_writer::attempt(std::span<queued_accept> items) {
+void accept_writer::attempt(std::span<queued_accept> batch) {
   const auto started = clock_type::now();
+  const auto live = std::stable_partition(batch.begin(), batch.end(),
+                                          [&](const queued_accept& each) { return each.item->deadline <= started; });
+  for (auto each = batch.begin(); each != live; ++each)
+    each->item->outcome = accept_outcome::unavailable;
+  const std::span<queued_accept> items{live, batch.end()};
+  if (items.empty())
+    return;
+  // The answer is owed by the deadline: a call that hangs is cut then, but no healthy one for an item that is late by
+  // itself.
+  const auto soonest =
+    std::min_element(items.begin(), items.end(), [](const queued_accept& left, const queued_accept& right) {
+      return left.item->deadline < right.item->deadline;
+    });
+  session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started),
+                                        call_deadline_min, call_deadline_max));
   const auto counts = write_accepts(session_, items, near_midnight());
   if (!counts)
     return failed(counts.error(), items);
+  backoff_.reset();
   environment_.counts.accept_batches.add();
   environment_.counts.accept_rows.add(counts->events);
   environment_.counts.accept_commit_latency.observe(static_cast<std::uint64_t>(
@@ -149,7 +171,7 @@ void accept_writer::classify(std::span<queued_accept> items) {
   const auto found = find_accepts(session_, items);
   if (!found)
     return failed(found.error(), items);
-  first_minute_ = found->first_minute_of_day;
+  first_minute_until_ = found->first_minute_of_day ? clock_type::now() + std::chrono::seconds{70} : mono_time{};
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto& item = *items[i].item;
     const auto& owners = found->events[i];
@@ -160,7 +182,11 @@ void accept_writer::classify(std::span<queued_accept> items) {
     } else if (!owners.empty()) {
       item.outcome = accept_outcome::accepted; // by this run, or by an earlier one whose answer was lost
     } else if (!found->version_current[i]) {
-      item.outcome = accept_outcome::stale;
+      // In doubt, it may yet be committed under the former version: never decided by a read.
+      if (items[i].in_doubt)
+        items[i].not_before = clock_type::now() + item_pause;
+      else
+        item.outcome = accept_outcome::stale;
     }
     // Else it stays waiting: the key was taken by a transaction that then failed, or the day has just begun. It runs
     // again.
@@ -178,27 +204,23 @@ void accept_writer::classify(std::span<queued_accept> items) {
 
 void accept_writer::failed(const session_failure& failure, std::span<queued_accept> items) {
   using enum session_failure::kind;
+  if (worth_dividing(failure)) {
+    if (items.size() == 1)
+      return put_aside(failure, items.front());
+    attempt(items.first(items.size() / 2));
+    attempt(items.subspan(items.size() / 2));
+    return;
+  }
   switch (failure.what) {
   case lost:
     for (auto& each : items)
       each.in_doubt = true;
+    pause_ = backoff_.next(); // a server that loses each connection is not asked as fast as it can connect
     environment_.counts.store_in_doubt.add(items.size());
     environment_.reports.report(session_role::accept, false, failure.detail);
     return;
   case rejected:
-    if (items.size() == 1) {
-      items.front().item->outcome = accept_outcome::rejected;
-      items.front().item->detail = failure.detail;
-      spdlog::warn("store: one event is refused by the database event={} sqlstate={} detail={}",
-                   to_string(items.front().item->what->id), failure.sqlstate, failure.detail);
-      return;
-    }
-    attempt(items.first(items.size() / 2));
-    attempt(items.subspan(items.size() / 2));
-    return;
   case busy:
-    if (failure.sqlstate == "23514")
-      environment_.partitions_missing();
     pause_ = milliseconds{20};
     break;
   case mistake:
@@ -207,6 +229,23 @@ void accept_writer::failed(const session_failure& failure, std::span<queued_acce
   }
   spdlog::warn("store: accept batch failed, tried again rows={} sqlstate={} detail={}", items.size(), failure.sqlstate,
                failure.detail);
+}
+
+/// Refused for good, or it waits for another try while the others go on.
+void accept_writer::put_aside(const session_failure& failure, queued_accept& item) const {
+  const bool again = item.not_before != mono_time{}; // told once
+  if (failure.what == session_failure::kind::rejected) {
+    item.item->outcome = accept_outcome::rejected;
+    item.item->detail = failure.detail;
+  } else {
+    item.not_before = clock_type::now() + item_pause;
+    if (failure.sqlstate == "23514")
+      environment_.partitions_missing();
+  }
+  spdlog::log(again ? spdlog::level::debug : spdlog::level::warn,
+              "store: one event is {} event={} sqlstate={} detail={}",
+              failure.what == session_failure::kind::rejected ? "refused by the database" : "tried again later",
+              to_string(item.item->what->id), failure.sqlstate, failure.detail);
 }
 
 } // namespace postrider

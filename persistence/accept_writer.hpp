@@ -9,6 +9,7 @@
 #include "persistence/session.hpp"
 #include "persistence/stop_signal.hpp"
 
+#include <atomic>
 #include <functional>
 #include <span>
 #include <thread>
@@ -28,8 +29,9 @@ struct accept_environment {
 };
 
 /// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt
-/// (connection lost while it ran), the same statement runs again with the same ids; a batch that fails for one row's
-/// sake is bisected.
+/// (connection lost while it ran), the same statement runs again with the same ids, and no read decides against an
+/// item: the old backend may still be about to commit it. A batch that fails for one row's sake, or that takes too
+/// long, is bisected.
 class accept_writer {
 public:
   accept_writer(accept_environment environment, session_options options, watchdog& dog);
@@ -37,25 +39,28 @@ public:
   accept_writer(const accept_writer&) = delete;
   accept_writer& operator=(const accept_writer&) = delete;
 
-  /// Ends once the queue is closed and drained, or at once where the database does not answer.
-  void join();
+  /// Ends once the queue is closed and drained, at once where there is no connection, and at `until` in any case.
+  void stop(mono_time until);
 
 private:
   void run();
+  [[nodiscard]] bool past_the_end() const;
   bool ensure_connected();
   void write(std::vector<queued_accept> batch);
   void attempt(std::span<queued_accept> items);
   /// The statement left rows out, or did not let all ride: tells each item's outcome by a second read.
   void classify(std::span<queued_accept> items);
   void failed(const session_failure& failure, std::span<queued_accept> items);
+  void put_aside(const session_failure& failure, queued_accept& item) const;
   [[nodiscard]] bool near_midnight() const;
 
   accept_environment environment_;
   session session_;
   reconnect_backoff backoff_;
   stop_signal stop_;
-  bool first_minute_ = false; ///< the database said so
-  milliseconds pause_{0};     ///< before the next batch, after a failure that time may heal
+  std::atomic<mono_time> end_{mono_time::max()};
+  mono_time first_minute_until_{}; ///< the database said that it is the first minute of a day
+  milliseconds pause_{0};          ///< before the next batch, after a failure that time may heal
   std::thread thread_;
 };
 

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace postrider {
 namespace {
@@ -173,14 +175,58 @@ bool has_ended(pid_t pid) noexcept {
   return (kill(pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
 }
 
-bool wait_until_ended(pid_t pid, milliseconds deadline) {
+process_handle process_handle::of_child(pid_t pid) noexcept {
+  return {pid, -1};
+}
+
+process_handle process_handle::of_stranger(pid_t pid) noexcept {
+  return {pid, static_cast<int>(syscall(SYS_pidfd_open, pid, 0))};
+}
+
+process_handle::process_handle(process_handle&& other) noexcept
+    : pid_{std::exchange(other.pid_, 0)}, descriptor_{std::exchange(other.descriptor_, -1)} {}
+
+process_handle& process_handle::operator=(process_handle&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+process_handle::~process_handle() {
+  if (descriptor_ >= 0)
+    close(descriptor_);
+}
+
+bool process_handle::ended() const noexcept {
+  if (pid_ <= 0)
+    return true;
+  if (descriptor_ < 0)
+    return has_ended(pid_);
+  pollfd look{descriptor_, POLLIN, 0}; // readable once it has ended, a zombie too
+  return poll(&look, 1, 0) > 0;
+}
+
+bool process_handle::signal(int number) const noexcept {
+  if (pid_ <= 0) {
+    errno = ESRCH;
+    return false;
+  }
+  return descriptor_ < 0 ? kill(pid_, number) == 0
+                         : syscall(SYS_pidfd_send_signal, descriptor_, number, nullptr, 0) == 0;
+}
+
+bool process_handle::wait_until_ended(milliseconds deadline) const {
   const auto end = std::chrono::steady_clock::now() + deadline;
-  while (!has_ended(pid)) {
+  while (!ended()) {
     if (std::chrono::steady_clock::now() >= end)
       return false;
     std::this_thread::sleep_for(milliseconds{10});
   }
   return true;
+}
+
+bool wait_until_ended(pid_t pid, milliseconds deadline) {
+  return process_handle::of_child(pid).wait_until_ended(deadline);
 }
 
 } // namespace postrider

@@ -39,6 +39,31 @@ result<int> run_child(const child_command& command, milliseconds deadline);
 /// True once the process has ended; reaps it where it is our child. `pid` of another's process is only looked at.
 bool has_ended(pid_t pid) noexcept;
 
+/// A process to look after. One that is not our child is held by a descriptor (pidfd_open(2)): once it has ended, its
+/// number may be another's, which must not be signalled. (Where the system has no such descriptors, the number has to
+/// do.)
+class process_handle {
+public:
+  process_handle() = default; ///< of none: it has ended
+  static process_handle of_child(pid_t pid) noexcept;
+  static process_handle of_stranger(pid_t pid) noexcept;
+  process_handle(process_handle&& other) noexcept;
+  process_handle& operator=(process_handle&& other) noexcept;
+  ~process_handle();
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] bool ended() const noexcept;
+  /// False, with errno: it could not be signalled.
+  bool signal(int number) const noexcept;
+  /// Looks every 10 ms. False: it still runs at the deadline.
+  [[nodiscard]] bool wait_until_ended(milliseconds deadline) const;
+
+private:
+  process_handle(pid_t pid, int descriptor) noexcept : pid_{pid}, descriptor_{descriptor} {}
+  pid_t pid_ = 0;
+  int descriptor_ = -1; ///< -1: our child, or there are no descriptors
+};
+
 /// Waits until the process has ended, looking every 10 ms. False: it still runs at the deadline.
 bool wait_until_ended(pid_t pid, milliseconds deadline);
 

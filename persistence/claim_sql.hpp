@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/delivery_state.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -11,40 +13,49 @@ namespace postrider {
 /// scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not).
 ///
 /// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
-/// it are not visited $8 true: the first one even if it is not due
+/// it are not visited $8 true: the first one even if it is not due  $9 bytes of bodies at most, but always one delivery
 inline constexpr std::string_view claim_sql = R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
 ), candidates as materialized (
-  select id, next_attempt_at, state from delivery
+  select id, tenant_no, event_id, next_attempt_at, state from delivery
   where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
     and (select fence from lease) is not null
   order by next_attempt_at
   limit $6::integer + 1
 ), chosen as materialized (
   select * from candidates where next_attempt_at <= $4::timestamptz or $8::boolean order by next_attempt_at limit $6::integer
+), sized as materialized (
+  select chosen.id, chosen.next_attempt_at, chosen.state, event.source_no, event.type, event.provider_event_id, event.content_type,
+         event.headers, event.forward_headers, event.body,
+         sum(octet_length(event.body)) over upto as bytes, row_number() over upto as ordinal
+  from chosen join event on event.tenant_no = chosen.tenant_no and event.id = chosen.event_id
+  window upto as (order by chosen.next_attempt_at, chosen.id rows unbounded preceding)
 ), claimed as (
   update delivery
   set state = 1, fence = $3::bigint, next_attempt_at = $5::timestamptz, attempt_count = delivery.attempt_count + 1, updated_at = now()
-  from chosen
-  where delivery.id = chosen.id and delivery.state = chosen.state
+  from sized
+  where (sized.bytes <= $9::bigint or sized.ordinal = 1) and delivery.id = sized.id and delivery.state = sized.state
   returning delivery.id, delivery.event_id, delivery.tenant_no, delivery.attempt_count, delivery.step, delivery.seed,
-            chosen.next_attempt_at as was_due, chosen.state as was
+            sized.next_attempt_at as was_due, sized.state as was, sized.source_no, sized.type, sized.provider_event_id,
+            sized.content_type, sized.headers, sized.forward_headers, sized.body
 ), counted as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, 0, -count(*) filter (where was = 0), count(*), -count(*) filter (where was = 2), 0, 0, 0
   from claimed group by tenant_no
 )
 select 0 as kind, claimed.id, claimed.attempt_count, claimed.step, claimed.seed, null::bigint as number,
-       event.id, event.tenant_no, event.source_no, coalesce(source.name, 'api'), event.type, event.provider_event_id,
-       event.content_type, event.headers, event.forward_headers, event.body, (extract(epoch from claimed.was_due) * 1000000)::bigint
-from claimed
-join event on event.tenant_no = claimed.tenant_no and event.id = claimed.event_id
-left join source on source.no = event.source_no
+       claimed.event_id, claimed.tenant_no, claimed.source_no, coalesce(source.name, 'api'), claimed.type, claimed.provider_event_id,
+       claimed.content_type, claimed.headers, claimed.forward_headers, claimed.body,
+       (extract(epoch from claimed.was_due) * 1000000)::bigint
+from claimed left join source on source.no = claimed.source_no
 union all
 select 1, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000)::bigint,
        null, null, null, null, null, null, null, null, null, null, null
-from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true order by next_attempt_at limit 1) later
+from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true
+      union all
+      select next_attempt_at from sized where bytes > $9::bigint and ordinal > 1
+      order by next_attempt_at limit 1) later
 union all
 select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
 from (select id, attempt_count, step, fence from delivery
@@ -57,7 +68,8 @@ order by 1, 17
 )sql";
 
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
-/// schedule is used up. Answers how many victims there were, how many were closed, and the last victim's id.
+/// schedule is used up. Answers how many victims there were, how many were closed, the last victim's id, and for which
+/// shards the lease held: without it nothing was looked at.
 inline constexpr std::string_view interrupt_tail = R"sql(
 , p as (
   update delivery
@@ -74,39 +86,64 @@ inline constexpr std::string_view interrupt_tail = R"sql(
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, 0, 0, -count(*), count(*), 0, 0, 0 from p group by tenant_no
 )
-select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1)
+select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1), (select shards from held)
 )sql";
 
-/// Those of my shards whose lease still holds. $1 shards  $2 fences
-inline constexpr std::string_view mine_head = R"sql(
-with mine as materialized (
+/// Skip scan, `first`: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. Part
+/// of a recursive `with`.
+inline const std::string scheduled_endpoints = R"sql(
+first as (
+  (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
+   where next_attempt_at is not null and shard >= 0
+   order by shard, endpoint_no, next_attempt_at limit 1)
+  union all
+  (select found.shard, found.endpoint_no, found.tenant_no, found.next_attempt_at
+   from first
+   cross join lateral (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
+                       where next_attempt_at is not null and (delivery.shard, delivery.endpoint_no) > (first.shard, first.endpoint_no)
+                       order by shard, endpoint_no, next_attempt_at limit 1) found)
+))sql";
+
+/// Those of my shards whose lease still holds, and the same as one bit each. $1 shards  $2 fences
+inline constexpr std::string_view mine_part = R"sql(
+mine as materialized (
   select l.shard, l.fence from unnest($1::smallint[], $2::bigint[]) u (shard, fence)
   join shard_lease l on l.shard = u.shard and l.fence = u.fence
   where l.expires_at > clock_timestamp()
+), held as materialized (
+  select coalesce(bit_or(1::bigint << shard), 0) as shards from mine
 ))sql";
+inline const std::string mine_head = "with " + std::string{mine_part};
+inline const std::string recursive_mine_head = "with recursive " + std::string{mine_part};
 
-/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4 below
-/// id  $5 limit
-inline const std::string interrupt_rides_sql = std::string{mine_head} + R"sql(
+/// Rows in flight without a due time (first attempts that rode) under another's fence. $3 from id (inclusive)  $4
+/// limit. There is no upper bound: the ids of a node whose clock was ahead lie in the future.
+inline const std::string interrupt_rides_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
-  where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1
+  where id >= $3::uuid and next_attempt_at is null and state = 1 and exists (select from mine)
     and (shard in (select shard from mine)) is true and ((shard, fence) in (select shard, fence from mine)) is not true
-  order by id limit $5::integer
+  order by id limit $4::integer
 ))sql" + std::string{interrupt_tail};
 
-/// Rows in flight with a due time (claimed) under another's fence. $3 limit
-inline const std::string interrupt_claimed_sql = std::string{mine_head} + R"sql(
+/// Rows in flight with a deadline ahead (claimed) under another's fence: endpoint by endpoint, and only what can be
+/// such a row, whatever the backlog. Those past their deadline come up as due: their actor closes them. $3 limit  $4
+/// the longest time to a deadline, in ms
+inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + scheduled_endpoints + R"sql(
 , victims as materialized (
-  select id, fence, updated_at from delivery
-  where shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
-    and (shard in (select shard from mine)) is true and ((shard, fence) in (select shard, fence from mine)) is not true
+  select running.id, running.fence, running.updated_at
+  from first join mine on mine.shard = first.shard
+  cross join lateral (
+    select id, fence, updated_at from delivery
+    where shard = first.shard and endpoint_no = first.endpoint_no and next_attempt_at > now()
+      and next_attempt_at <= now() + $4::bigint * interval '1 ms' and state = 1 and fence <> mine.fence
+    limit $3::integer) running
   limit $3::integer
 ))sql" + std::string{interrupt_tail};
 
 /// All rows in flight of one endpoint but the known ones. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 known ids
 /// $5 lowest id that may have ridden
-inline const std::string interrupt_endpoint_sql = std::string{mine_head} + R"sql(
+inline const std::string interrupt_endpoint_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
   where endpoint_no = $3::bigint and shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
@@ -117,22 +154,14 @@ inline const std::string interrupt_endpoint_sql = std::string{mine_head} + R"sql
     and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
 ))sql" + std::string{interrupt_tail};
 
-/// A page of a deleted endpoint's live rows becomes dead (reason 4); an attempt that is in flight gets its row as
-/// interrupted: nobody runs it. Answers how many rows the page had, and whether the lease holds. $1 shards (one)  $2
-/// fences (one)  $3 endpoint  $4 limit $5 lowest id that may have ridden
-inline const std::string close_deleted_sql = std::string{mine_head} + R"sql(
-, victims as materialized (
-  (select id, fence, state, updated_at from delivery
-   where shard = any ($1::smallint[]) and endpoint_no = $3::bigint and next_attempt_at is not null and state < 3
-     and exists (select from mine)
-   limit $4::integer)
-  union all
-  (select id, fence, state, updated_at from delivery
-   where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state < 3 and exists (select from mine)
-   limit $4::integer)
-), p as (
+/// The `victims` (id, fence, state, updated_at) become dead; an attempt that is in flight gets its row as interrupted.
+/// Answers how many there were, and for which shards the lease held.
+inline std::string close_tail(delivery_reason reason) {
+  return R"sql(
+, p as (
   update delivery
-  set state = 4, reason = 4, next_attempt_at = null, updated_at = now(),
+  set state = 4, reason = )sql" +
+         std::to_string(static_cast<int>(reason)) + R"sql(, next_attempt_at = null, updated_at = now(),
       last_reason = case when victims.state = 1 then 15 else delivery.last_reason end,
       last_status = case when victims.state = 1 then 0 else delivery.last_status end
   from victims
@@ -148,33 +177,59 @@ inline const std::string close_deleted_sql = std::string{mine_head} + R"sql(
   select tenant_no, 0, -count(*) filter (where was = 0), -count(*) filter (where was = 1), -count(*) filter (where was = 2), 0, count(*), 0
   from p group by tenant_no
 )
-select (select count(*) from victims), exists (select from mine)
+select (select count(*) from victims), (select shards from held)
 )sql";
+}
+
+/// A page of a deleted endpoint's live rows, those in flight too: nobody runs them. $1 shards (one)  $2 fences (one) $3
+/// endpoint $4 limit  $5 lowest id that may have ridden
+inline const std::string close_deleted_sql = mine_head + R"sql(
+, victims as materialized (
+  (select id, fence, state, updated_at from delivery
+   where shard = any ($1::smallint[]) and endpoint_no = $3::bigint and next_attempt_at is not null and state < 3
+     and exists (select from mine)
+   limit $4::integer)
+  union all
+  (select id, fence, state, updated_at from delivery
+   where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state < 3 and exists (select from mine)
+   limit $4::integer)
+))sql" + close_tail(delivery_reason::endpoint_deleted);
+
+/// A page of the live rows of one endpoint of a deleted tenant. An attempt that runs may end and record its outcome
+/// until its deadline; a first attempt that rode gets one by expose_rides_sql. $1 shards (one)  $2 fences (one)  $3
+/// endpoint  $4 limit
+inline const std::string close_tenant_deleted_sql = mine_head + R"sql(
+, victims as materialized (
+  select id, fence, state, updated_at from delivery
+  where shard = any ($1::smallint[]) and endpoint_no = $3::bigint and next_attempt_at is not null
+    and (state in (0, 2) or (state = 1 and next_attempt_at <= now())) and exists (select from mine)
+  limit $4::integer
+))sql" + close_tail(delivery_reason::tenant_deleted);
 
 /// Rides of my own that are open for long: they get a due time, so that the due poll shows them to their actor, who
-/// decides. $3 from id $4 below id
-inline const std::string expose_rides_sql = std::string{mine_head} + R"sql(
-update delivery set next_attempt_at = now()
-where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1
-  and ((shard, fence) in (select shard, fence from mine)) is true
+/// decides. $3 from id $4 below id. Answers how many, and for which shards the lease held.
+inline const std::string expose_rides_sql = mine_head + R"sql(
+, exposed as (
+  update delivery set next_attempt_at = now()
+  where id >= $3::uuid and id < $4::uuid and next_attempt_at is null and state = 1 and exists (select from mine)
+    and ((shard, fence) in (select shard, fence from mine)) is true
+  returning id
+)
+select (select count(*) from exposed), (select shards from held)
 )sql";
 
-/// Skip scan: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. $1 shards  $2
-/// only what is due by then
-inline constexpr std::string_view due_endpoints_sql = R"sql(
-with recursive first as (
-  (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
-   where next_attempt_at is not null and shard >= 0
-   order by shard, endpoint_no, next_attempt_at limit 1)
-  union all
-  (select found.shard, found.endpoint_no, found.tenant_no, found.next_attempt_at
-   from first
-   cross join lateral (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
-                       where next_attempt_at is not null and (delivery.shard, delivery.endpoint_no) > (first.shard, first.endpoint_no)
-                       order by shard, endpoint_no, next_attempt_at limit 1) found)
-)
+/// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then. A
+/// deleted tenant's are left out: they are closed, not sent.
+inline const std::string due_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
 select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
 where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz
+  and (select deleted_at from tenant where no = first.tenant_no) is null
+)sql";
+
+/// Which endpoints of deleted tenants have something scheduled. $1 shards
+inline const std::string deleted_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
+select shard, endpoint_no from first
+where (shard in (select unnest($1::smallint[]))) is true and (select deleted_at from tenant where no = first.tenant_no) is not null
 )sql";
 
 } // namespace postrider

@@ -6,6 +6,7 @@
 #include <pqxx/pqxx>
 
 #include <bit>
+#include <utility>
 
 namespace postrider {
 
@@ -13,8 +14,11 @@ namespace {
 
 constexpr milliseconds unbounded_every{60'000};
 constexpr int page_size = 1'000;
-// A row may become visible a little later than its due time says; what is later still waits for the unbounded look.
-constexpr milliseconds bound_margin{2'000};
+// A row becomes visible later than its due time says, by as much as the accept statement may take (postgres_store.cpp:
+// 4 s); what is later still waits for the unbounded look.
+constexpr milliseconds bound_margin{6'000};
+// Bodies of one claim: 256 deliveries of a megabyte each would be more than all of an endpoint's backlog may take.
+constexpr std::int64_t claim_bytes_max = 4 << 20;
 
 enum class row_kind : int { claimed = 0, later = 1, overdue = 2, owned = 3 };
 
@@ -86,13 +90,15 @@ void claimer::remember(const claim_request& request, const std::optional<wall_ti
 
 session_result<claim_result> claimer::claim(session& on, const claim_request& request) {
   const auto now = std::chrono::steady_clock::now();
+  if (std::exchange(backend_, on.backend_pid()) != on.backend_pid())
+    bounds_.clear(); // what was on its way meanwhile may lie anywhere
   const auto lower = lower_bound(request.endpoint, now);
   std::optional<wall_time> last_claimed;
   auto out = on.call([&](pqxx::connection_base& connection) {
     const auto rows = pqxx::nontransaction{connection}.exec_prepared(
       "claim", request.shard, request.endpoint, request.under, parameter(request.now),
       parameter(request.attempt_deadline), std::clamp<std::uint32_t>(request.limit, 1, 256),
-      lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due);
+      lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due, claim_bytes_max);
     auto result = read_claim(rows);
     if (!result.claimed.empty())
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
@@ -107,30 +113,33 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   return out;
 }
 
-session_result<std::size_t> claimer::close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
-                                                       const std::vector<delivery_id>& known, const uuid& rides_from) {
+session_result<std::optional<std::size_t>> claimer::close_interrupted(session& on, endpoint_no endpoint, shard_no shard,
+                                                                      fence under,
+                                                                      const std::vector<delivery_id>& known,
+                                                                      const uuid& rides_from) {
   binary_array shards{array_type::int2}, fences{array_type::int8}, ids{array_type::uuid, known.size(), 16};
   shards.add(shard);
   fences.add(under);
   for (const auto& each : known)
     ids.add(each.value);
   return on.call([&](pqxx::connection_base& connection) {
-    return pqxx::nontransaction{connection}
-      .exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids),
-                      to_string(rides_from))[1]
-      .as<std::size_t>();
+    const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+      "interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids), to_string(rides_from));
+    const bool mine = row[3].as<std::int64_t>() != 0;
+    return mine ? std::optional{row[1].as<std::size_t>()} : std::nullopt;
   });
 }
 
-session_result<bool> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under,
-                                            const uuid& rides_from) {
+session_result<std::optional<bool>> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard,
+                                                           fence under, const uuid& rides_from) {
   binary_array shards{array_type::int2}, fences{array_type::int8};
   shards.add(shard);
   fences.add(under);
   return on.call([&](pqxx::connection_base& connection) {
     const auto row = pqxx::nontransaction{connection}.exec_prepared1(
       "close_deleted", parameter(shards), parameter(fences), endpoint, page_size, to_string(rides_from));
-    return row[0].as<int>() >= page_size;
+    const bool mine = row[1].as<std::int64_t>() != 0;
+    return mine ? std::optional{row[0].as<int>() >= page_size} : std::nullopt;
   });
 }
 

@@ -21,12 +21,16 @@ public:
   static std::vector<prepared_sql> statements();
 
   session_result<claim_result> claim(session& on, const claim_request& request);
-  /// How many rows were closed as interrupted. `rides_from`: no first attempt that rode is open below that id.
-  static session_result<std::size_t> close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
-                                                       const std::vector<delivery_id>& known, const uuid& rides_from);
-  /// One page of a deleted endpoint's live rows becomes dead. Whether there may be more.
-  static session_result<bool> close_deleted(session& on, endpoint_no endpoint, shard_no shard, fence under,
-                                            const uuid& rides_from);
+  /// How many rows were closed as interrupted; nothing where the lease is not ours. `rides_from`: no first attempt that
+  /// rode is open below that id.
+  static session_result<std::optional<std::size_t>> close_interrupted(session& on, endpoint_no endpoint, shard_no shard,
+                                                                      fence under,
+                                                                      const std::vector<delivery_id>& known,
+                                                                      const uuid& rides_from);
+  /// One page of a deleted endpoint's live rows becomes dead. Whether there may be more; nothing where the lease is not
+  /// ours.
+  static session_result<std::optional<bool>> close_deleted(session& on, endpoint_no endpoint, shard_no shard,
+                                                           fence under, const uuid& rides_from);
 
 private:
   struct bound {
@@ -41,6 +45,7 @@ private:
 
   metrics& metrics_;
   std::unordered_map<endpoint_no, bound> bounds_;
+  int backend_ = 0; ///< that they were learnt from
 };
 
 } // namespace postrider

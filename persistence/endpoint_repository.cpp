@@ -70,8 +70,7 @@ std::vector<std::vector<source_no>> resolve_sources(pqxx::transaction_base& tran
         out[i].push_back(*no);
         continue;
       }
-      const auto prefix = endpoints.size() > 1 ? "/endpoints/" + std::to_string(i) : std::string{};
-      unknown.errors.push_back({prefix + "/sources/" + std::to_string(n), "source-unknown", "no such source"});
+      unknown.errors.push_back({endpoints[i].sources_at + "/" + std::to_string(n), "source-unknown", "no such source"});
     }
   }
   if (!unknown.errors.empty())

@@ -1,6 +1,6 @@
 #include "persistence/key_repository.hpp"
 
-#include "persistence/connection_string.hpp"
+#include "persistence/command_session.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/random_bytes.hpp"
 #include "persistence/tenant_access.hpp"
@@ -56,6 +56,8 @@ api_key_record read_key(const pqxx::row& row) {
 tenant_no find_tenant(pqxx::transaction_base& transaction, const std::string& slug_or_id) {
   if (slug_or_id.empty())
     return 0;
+  if (!could_be_name(slug_or_id))
+    refuse_unknown("tenant");
   const auto id = parse_id<tenant_id>(slug_or_id);
   const auto rows = transaction.exec_params(tenant_sql, slug_or_id, parameter(id ? id->value : uuid{}));
   if (rows.empty())
@@ -66,23 +68,21 @@ tenant_no find_tenant(pqxx::transaction_base& transaction, const std::string& sl
 /// `work(transaction)` in a transaction and connection of its own.
 template <class T, class F>
 result<T> in_one_transaction(const std::string& url, F&& work) {
-  const auto dsn = connection_string(url, "postrider keys", milliseconds{5'000});
-  if (!dsn)
-    return dsn.error();
+  command_session on{url, "keys"};
+  if (auto failure = on.connect())
+    return std::move(*failure);
   try {
-    pqxx::connection connection{*dsn};
-    const pqxx::quiet_errorhandler quiet{connection}; // notices would go to standard error
-    pqxx::work transaction{connection};
-    transaction.exec("set local statement_timeout = 10000");
-    T out = work(transaction);
-    transaction.commit();
-    return out;
+    auto done = on.call([&](pqxx::connection_base& connection) {
+      pqxx::work transaction{connection};
+      T out = work(transaction);
+      transaction.commit();
+      return out;
+    });
+    if (!done)
+      return problem_of(done.error(), "internal-error");
+    return std::move(*done);
   } catch (const refusal& refused) {
     return refused.what;
-  } catch (const pqxx::broken_connection& error) {
-    return store_unavailable(error.what());
-  } catch (const std::exception& error) {
-    return problem{500, "internal-error", error.what()};
   }
 }
 

@@ -24,7 +24,7 @@ struct created_api_key {
 };
 
 /// The key commands of the command line: each opens a connection of its own for one call (connect timeout 5 s,
-/// statement timeout 10 s). Errors: 503 `store-unavailable`; 404 `not-found` (tenant, key); 422 `validation-failed` (an
+/// then at most 10 s). Errors: 503 `store-unavailable`; 404 `not-found` (tenant, key); 422 `validation-failed` (an
 /// operator's key with a tenant, another's without); 500 `internal-error`.
 result<created_api_key> create_api_key(const std::string& url, const new_api_key& wanted);
 /// Operators' keys, or with `tenant` that tenant's; not the revoked ones. Newest first, at most 1,000.

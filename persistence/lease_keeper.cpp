@@ -17,6 +17,8 @@ namespace {
 
 // Rows this young may still be on their way into the database, so the low water stays below them.
 constexpr milliseconds low_water_margin{30'000};
+// A renewal that runs, and then the release, have so long at the end.
+constexpr milliseconds release_patience{1'000};
 
 std::vector<prepared_sql> lease_statements() {
   auto out = identity_statements();
@@ -56,6 +58,7 @@ result<void> lease_keeper::start() {
 }
 
 void lease_keeper::stop() {
+  session_.end_at(std::chrono::steady_clock::now() + release_patience);
   stop_.request();
   if (thread_.joinable())
     thread_.join();
@@ -162,13 +165,18 @@ lease_keeper::step_result lease_keeper::renew() {
   for (const auto& each : held)
     if (!renewed->contains(each.shard))
       gone.push_back(each.shard);
-  environment_.shards.drop(gone);
-  if (held.size() > gone.size())
+  // The actors hear of what is gone before anything is trusted for longer: until the next renewal the former trust has
+  // to do.
+  if (!gone.empty()) {
+    environment_.shards.drop(gone);
+    tell_leases();
+  } else if (!held.empty()) {
     environment_.trust->trust_until(started + std::chrono::nanoseconds{options_.ttl - margin()}.count());
+  }
   const bool took = !draining_.load() && take_missing();
   if (!session_.connected())
     return step_result::failed;
-  if (took || !gone.empty() || !told_)
+  if (took || !told_)
     tell_leases();
   if (took)
     environment_.taken();
@@ -203,7 +211,7 @@ bool lease_keeper::take_missing() {
   }
   if (taken->empty())
     return false;
-  environment_.shards.take(*taken, environment_.clock->now());
+  environment_.shards.take(*taken, std::chrono::steady_clock::now());
   if (first)
     environment_.trust->trust_until(started + std::chrono::nanoseconds{options_.ttl - margin()}.count());
   spdlog::info("store: shards taken count={} node={}", taken->size(), options_.node.name);
@@ -255,7 +263,6 @@ void lease_keeper::release() {
     low_waters.add(environment_.shards.settled(each.shard) ? std::optional{low_water} : std::nullopt);
   }
   if (session_.connected()) {
-    session_.set_call_deadline(milliseconds{2'000});
     const auto released = session_.call([&](pqxx::connection_base& connection) {
       pqxx::nontransaction{connection}.exec_prepared("release_leases", to_string(options_.node.incarnation),
                                                      options_.node.name, parameter(shards), parameter(low_waters));

@@ -89,22 +89,26 @@ on conflict do nothing
 /// already.
 inline constexpr std::string_view disable_endpoint_sql = R"sql(
 with touched as materialized (
-  select touch_tenant($1::bigint) from endpoint where no = $2::bigint and status <> 2 and deleted_at is null
+  select touch_tenant($1::bigint), status from endpoint where no = $2::bigint and status <> 2 and deleted_at is null
 ), disabled as (
   update endpoint set status = 2, disabled_reason = $3, updated_at = clock_timestamp()
   where no = $2::bigint and tenant_no = $1::bigint and status <> 2 and deleted_at is null and exists (select from touched)
   returning no
 )
 insert into transition (id, at, tenant_no, kind, subject_no, from_state, to_state, cause, node_name)
-select $5::uuid, clock_timestamp(), $1::bigint, 'endpoint', no, 'active', 'disabled', $3, $4 from disabled
+select $5::uuid, clock_timestamp(), $1::bigint, 'endpoint', no,
+       (array['active', 'paused', 'disabled'])[(select status from touched) + 1], 'disabled', $3, $4
+from disabled
 on conflict do nothing
 )sql";
 
-/// Tenants whose configuration changed since, with some overlap: a change becomes visible a little after its time. $1
-/// microseconds
+/// Tenants whose configuration changed since $1 (microseconds; null: $2 ms ago). One row more, tenant 0, with the
+/// database's time.
 inline constexpr std::string_view changed_tenants_sql = R"sql(
 select no, config_version, (extract(epoch from updated_at) * 1000000)::bigint from tenant
-where updated_at >= to_timestamp($1::double precision / 1000000)
+where updated_at >= coalesce(to_timestamp($1::double precision / 1000000), now() - $2::bigint * interval '1 ms')
+union all
+select 0, 0, (extract(epoch from clock_timestamp()) * 1000000)::bigint
 )sql";
 
 } // namespace postrider

@@ -32,6 +32,24 @@ session_result<void> run_on(session& on, const std::string& before, const std::s
   });
 }
 
+/// `work` without that timeout of the session's.
+template <class F>
+session_result<void> without_timeout(session& on, const std::string& timeout, F&& work) {
+  const auto set = [&](const std::string& value) {
+    return on.call([&](pqxx::connection_base& connection) {
+      pqxx::nontransaction{connection}.exec("set " + timeout + " = " + value);
+    });
+  };
+  const auto usual = timeout == "lock_timeout" ? on.options().lock_timeout : on.options().statement_timeout;
+  if (const auto lifted = set("0"); !lifted)
+    return lifted;
+  auto done = work();
+  if (!on.connected())
+    return done; // a new connection has the usual settings
+  const auto restored = set(std::to_string(usual.count()));
+  return done ? restored : done;
+}
+
 } // namespace
 
 std::optional<session_failure> ensure_partitions(session& on) {
@@ -49,30 +67,54 @@ std::optional<session_failure> fold_counters(session& on) {
 }
 
 std::optional<session_failure> drop_expired(session& on) {
-  const auto expired = read_names(on, expired_dedupe_sql);
+  const auto expired = on.call([](pqxx::connection_base& connection) {
+    std::vector<std::pair<std::string, bool>> out;
+    for (const auto& row : pqxx::nontransaction{connection}.exec(std::string{expired_dedupe_sql}))
+      out.emplace_back(row[0].c_str(), row[1].as<bool>());
+    return out;
+  });
   if (!expired)
     return expired.error();
-  for (const auto& name : *expired) {
-    // Concurrently: it waits for old transactions without holding up new ones.
-    if (const auto done = run_on(on, "alter table dedupe detach partition ", name, " concurrently"); !done)
-      return done.error();
-    if (const auto done = run_on(on, "drop table ", name, ""); !done)
-      return done.error();
-    spdlog::info("store: expired dedupe table dropped table={}", name);
-  }
-  return failure_of(on.call([&](pqxx::connection_base& connection) {
+  std::optional<session_failure> first;
+  const auto note = [&](const session_result<void>& done) {
+    if (!done && !first)
+      first = done.error();
+    return done.has_value();
+  };
+  for (const auto& [name, pending] : *expired)
+    note(without_timeout(on, "lock_timeout", [&] {
+      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short
+      // in between it stays half done, and no other partition can be detached until somebody finishes it.
+      return run_on(on, "alter table dedupe detach partition ", name, pending ? " finalize" : " concurrently");
+    }));
+  const auto detached = read_names(on, detached_dedupe_sql);
+  if (!detached)
+    return detached.error();
+  for (const auto& name : *detached)
+    if (note(run_on(on, "drop table ", name, "")))
+      spdlog::info("store: expired dedupe table dropped table={}", name);
+  note(on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec(std::string{expired_idempotency_keys_sql});
   }));
+  return first;
 }
 
 std::optional<session_failure> freeze_past_days(session& on) {
   const auto names = read_names(on, unfrozen_partitions_sql);
   if (!names)
     return names.error();
-  for (const auto& name : *names)
-    if (const auto done = run_on(on, "vacuum (freeze, analyze) ", name, ""); !done)
-      return done.error();
-  return std::nullopt;
+  // However long a large day takes: cut short it would begin anew each time. The end of the session ends it.
+  const auto usual = on.options().call_deadline;
+  on.set_call_deadline(std::chrono::hours{24});
+  std::optional<session_failure> first;
+  for (const auto& name : *names) {
+    const auto done =
+      without_timeout(on, "statement_timeout", [&] { return run_on(on, "vacuum (freeze, analyze) ", name, ""); });
+    if (!done && !first)
+      first = done.error();
+  }
+  on.set_call_deadline(usual);
+  return first;
 }
 
 } // namespace postrider

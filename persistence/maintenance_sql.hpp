@@ -22,10 +22,20 @@ select tenant_no, sum(accepted), sum(pending), sum(in_flight), sum(retry_wait), 
 from folded group by tenant_no
 )sql";
 
+/// Tables, and whether a detachment that was begun must be brought to its end.
 inline constexpr std::string_view expired_dedupe_sql = R"sql(
-select child.relname from pg_inherits join pg_class child on child.oid = inhrelid
+select child.relname, inhdetachpending from pg_inherits join pg_class child on child.oid = inhrelid
 where inhparent = 'dedupe'::regclass and child.relname ~ '^dedupe_[0-9]{8}$'
   and to_date(right(child.relname, 8), 'YYYYMMDD') < (clock_timestamp() at time zone 'UTC')::date - 9
+order by inhdetachpending desc, 1 -- while one is pending, no other can be detached
+)sql";
+
+/// Tables that were detached and not dropped.
+inline constexpr std::string_view detached_dedupe_sql = R"sql(
+select relname from pg_class
+where relkind = 'r' and relname ~ '^dedupe_[0-9]{8}$' and relnamespace = (select relnamespace from pg_class where oid = 'dedupe'::regclass)
+  and to_date(right(relname, 8), 'YYYYMMDD') < (clock_timestamp() at time zone 'UTC')::date - 9
+  and not exists (select from pg_inherits where inhrelid = pg_class.oid)
 order by 1
 )sql";
 

@@ -4,6 +4,11 @@
 
 namespace postrider {
 
+problem internal_error(const std::exception& thrown) {
+  spdlog::error("management store: call failed detail={}", thrown.what());
+  return {500, "internal-error", "the request could not be carried out"};
+}
+
 problem problem_of(const session_failure& failure) {
   switch (failure.what) {
   case session_failure::kind::lost:

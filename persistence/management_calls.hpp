@@ -6,6 +6,7 @@
 
 #include <pqxx/pqxx>
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +19,29 @@ namespace postrider {
 /// our mistakes (whose detail is logged, not told).
 problem problem_of(const session_failure& failure);
 
+/// 500; what was thrown is logged, not told.
+problem internal_error(const std::exception& thrown);
+
+/// An exception that nobody foresaw costs its call an answer of 500, not the process its life.
+template <class T, class F>
+result<T> guarded(F& work, session& connection) {
+  try {
+    return work(connection);
+  } catch (const std::exception& error) {
+    return internal_error(error);
+  }
+}
+
+/// What the caller throws while it takes an answer ends here: it is told once more, of the error.
+template <class T>
+void answer_with(const reply<T>& answer, result<T> out) {
+  try {
+    answer(std::move(out));
+  } catch (const std::exception& error) {
+    answer(internal_error(error));
+  }
+}
+
 /// `work(session&) -> result<T>` on a worker; `done` gets its result, or the problem that kept it from being run or
 /// finished in time.
 template <class T, class F>
@@ -26,9 +50,9 @@ void post_call(management_queue& queue, reply<T> done, F work) {
   const auto call = std::make_shared<management_call>();
   call->fail = [answer](problem what) { (*answer)(std::move(what)); };
   call->run = [answer, work = std::move(work)](session& connection, management_call& self) mutable {
-    auto out = work(connection);
+    auto out = guarded<T>(work, connection);
     if (self.claim_answer())
-      (*answer)(std::move(out));
+      answer_with(*answer, std::move(out));
   };
   if (!queue.post(call))
     (*answer)(problem{503, "overloaded", "too many requests wait for the database", {}, std::chrono::seconds{1}});

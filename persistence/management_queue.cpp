@@ -29,6 +29,10 @@ management_queue::management_queue(session_options sessions, limits bounds, metr
 }
 
 management_queue::~management_queue() {
+  stop();
+}
+
+void management_queue::stop() {
   std::deque<management_call_ptr> left;
   {
     const std::lock_guard guard{mutex_};
@@ -41,8 +45,10 @@ management_queue::~management_queue() {
     if (call->claim_answer())
       call->fail(store_unavailable("the node is shutting down"));
   for (auto& each : workers_)
-    each->thread.join();
-  deadline_thread_.join();
+    if (each->thread.joinable())
+      each->thread.join();
+  if (deadline_thread_.joinable())
+    deadline_thread_.join();
 }
 
 bool management_queue::post(const management_call_ptr& call) {

@@ -40,12 +40,14 @@ public:
   };
 
   management_queue(session_options sessions, limits bounds, metrics& counts);
-  /// Calls that wait are failed; those that run end first.
-  ~management_queue();
+  ~management_queue(); ///< `stop`
   management_queue(const management_queue&) = delete;
   management_queue& operator=(const management_queue&) = delete;
 
-  /// False: 256 wait already; the call stays with the caller.
+  /// Calls that wait are failed; those that run end first. Afterwards no call is taken. Idempotent; by one thread.
+  void stop();
+
+  /// False: 256 wait already, or it has stopped; the call stays with the caller.
   bool post(const management_call_ptr& call);
 
 private:

@@ -43,6 +43,10 @@ postgres_management_store::postgres_management_store(management_store_options op
     : parts_{std::make_unique<parts>(std::move(options), counts)} {}
 postgres_management_store::~postgres_management_store() = default;
 
+void postgres_management_store::stop() {
+  parts_->queue.stop();
+}
+
 void postgres_management_store::find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) {
   using found_key = std::optional<api_key_record>;
   const auto now = std::chrono::steady_clock::now();

@@ -33,6 +33,10 @@ public:
   postgres_management_store(management_store_options options, metrics& counts);
   ~postgres_management_store() override;
 
+  /// Fails what waits, lets what runs end, joins the threads: afterwards there is no callback but 503 from the caller's
+  /// own thread. Idempotent.
+  void stop();
+
   void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) override;
 
   void create_tenants(std::vector<new_tenant> tenants, reply<std::vector<tenant_record>> done) override;

@@ -1,7 +1,7 @@
 #include "persistence/migrate.hpp"
 
 #include "core/signature.hpp"
-#include "persistence/connection_string.hpp"
+#include "persistence/command_session.hpp"
 
 #include <pqxx/pqxx>
 
@@ -62,81 +62,70 @@ void apply(pqxx::connection_base& connection, const migration& each) {
   spdlog::info("database: applied migration {} ({})", each.number, each.name);
 }
 
-problem migration_failed(const std::string& name, const char* what) {
-  return {500, "migration-failed", "migration " + name + ": " + what};
-}
-
-/// Calls `work` with a connection and turns what libpqxx throws into problems.
-template <class F>
-result<migrate_report> with_connection(const std::string& url, const std::string& role, F&& work) {
-  const auto dsn = connection_string(url, "postrider " + role, milliseconds{5'000});
-  if (!dsn)
-    return dsn.error();
-  try {
-    pqxx::connection connection{*dsn};
-    const pqxx::quiet_errorhandler quiet{connection}; // notices would go to standard error
-    return work(connection);
-  } catch (const pqxx::broken_connection& error) {
-    return store_unavailable(error.what());
-  } catch (const std::exception& error) {
-    return migration_failed(role, error.what());
-  }
-}
+/// Of a whole migration: it may rewrite tables.
+constexpr milliseconds migration_patience{1'800'000};
 
 } // namespace
 
 result<migrate_report> migrate(const std::string& url, std::span<const migration> known) {
-  return with_connection(url, "migrate", [&](pqxx::connection& connection) -> result<migrate_report> {
-    {
-      pqxx::nontransaction session{connection};
-      session.exec("set lock_timeout = " + std::to_string(migrate_lock_patience.count()));
-      session.exec(lock_sql); // until this connection ends
-      session.exec(table_sql);
-    }
-    const auto applied = [&] {
-      pqxx::nontransaction session{connection};
-      return read_applied(session);
-    }();
-    if (auto wrong = compare(applied, known))
-      return *wrong;
-    migrate_report report{static_cast<int>(applied.size()), static_cast<int>(known.size()), {}};
-    for (const auto& each : known.subspan(applied.size())) {
-      try {
-        apply(connection, each);
-      } catch (const pqxx::sql_error& error) {
-        return migration_failed(std::to_string(each.number) + " (" + std::string{each.name} + ")", error.what());
-      }
-      report.applied.emplace_back(each.name);
-    }
-    return report;
+  command_session on{url, "migrate", migration_patience};
+  if (auto failure = on.connect())
+    return std::move(*failure);
+  const auto applied = on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
+    transaction.exec("set lock_timeout = " + std::to_string(migrate_lock_patience.count()));
+    transaction.exec(lock_sql); // until this connection ends
+    transaction.exec(table_sql);
+    return read_applied(transaction);
   });
+  if (!applied)
+    return problem_of(applied.error(), "migration-failed", "schema_migration");
+  if (auto wrong = compare(*applied, known))
+    return *wrong;
+  migrate_report report{static_cast<int>(applied->size()), static_cast<int>(known.size()), {}};
+  for (const auto& each : known.subspan(applied->size())) {
+    if (const auto done = on.call([&](pqxx::connection_base& connection) { apply(connection, each); }); !done)
+      return problem_of(done.error(), "migration-failed",
+                        "migration " + std::to_string(each.number) + " (" + std::string{each.name} + ")");
+    report.applied.emplace_back(each.name);
+  }
+  return report;
 }
 
 result<migrate_report> migrate(const std::string& url) {
   auto report = migrate(url, embedded_migrations());
   if (!report)
     return report;
-  auto partitions = with_connection(url, "partitions", [&](pqxx::connection& connection) -> result<migrate_report> {
+  command_session on{url, "partitions", migrate_lock_patience};
+  if (auto failure = on.connect())
+    return std::move(*failure);
+  const auto made = on.call([](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec("select ensure_partitions_ahead()");
-    return *report;
   });
-  return partitions;
+  if (!made)
+    return problem_of(made.error(), "migration-failed", "partitions");
+  return report;
 }
 
 result<migrate_report> check_schema(const std::string& url) {
-  return with_connection(url, "check", [&](pqxx::connection& connection) -> result<migrate_report> {
-    pqxx::nontransaction session{connection};
-    const auto applied = read_applied(session);
-    const auto known = embedded_migrations();
-    if (auto wrong = compare(applied, known))
-      return *wrong;
-    const auto number = static_cast<int>(applied.size());
-    if (applied.size() < known.size())
-      return problem{500, "schema-older",
-                     "the database's schema is at migration " + std::to_string(number) + " of " +
-                       std::to_string(known.size()) + "; run `postrider migrate`"};
-    return migrate_report{number, number, {}};
+  command_session on{url, "check"};
+  if (auto failure = on.connect())
+    return std::move(*failure);
+  const auto applied = on.call([](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
+    return read_applied(transaction);
   });
+  if (!applied)
+    return problem_of(applied.error(), "migration-failed", "check");
+  const auto known = embedded_migrations();
+  if (auto wrong = compare(*applied, known))
+    return *wrong;
+  const auto number = static_cast<int>(applied->size());
+  if (applied->size() < known.size())
+    return problem{500, "schema-older",
+                   "the database's schema is at migration " + std::to_string(number) + " of " +
+                     std::to_string(known.size()) + "; run `postrider migrate`"};
+  return migrate_report{number, number, {}};
 }
 
 } // namespace postrider

@@ -21,9 +21,10 @@ inline constexpr milliseconds migrate_lock_patience{60'000};
 
 /// Brings the schema up to what this program knows: each missing migration in a transaction of its own, all of them
 /// under one advisory lock, so any number of processes may call it at once. Then sees to the partitions of the days
-/// around now. Errors: 503 `store-unavailable` (no connection), 500 `schema-newer` (made by a newer program: use that),
-/// 500 `schema-changed` (a migration that was applied reads otherwise in this program), 500 `migration-failed` (its
-/// name and PostgreSQL's message; it changed nothing).
+/// around now. Errors: 503 `store-unavailable` (no connection, no
+/// primary, no lock, a call past its deadline: half an hour for a migration, seconds for the rest), 500 `schema-newer`
+/// (made by a newer program: use that), 500 `schema-changed` (a migration that was applied reads otherwise in this
+/// program), 500 `migration-failed` (its name and PostgreSQL's message; it changed nothing).
 result<migrate_report> migrate(const std::string& url);
 
 /// The same with other migrations; for tests.

@@ -42,13 +42,14 @@ struct record_parameters {
     steps.add(clamp_small(write.step));
     dues.add(write.next_attempt_at);
     uncounts.add(std::int32_t{write.uncount ? 1 : 0});
+    numbers.add(static_cast<std::int32_t>(write.number));
+    claims.add(write.claimed_until);
     if (!write.attempt) {
-      for (auto* each : {&numbers, &starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
+      for (auto* each : {&starts, &durations, &outcomes, &attempt_reasons, &statuses, &excerpts})
         each->add_null();
       return;
     }
     const auto& attempt = *write.attempt;
-    numbers.add(static_cast<std::int32_t>(attempt.number));
     starts.add(attempt.started_at);
     durations.add(clamp_duration(attempt.duration));
     outcomes.add(small(attempt.outcome));
@@ -64,7 +65,8 @@ struct record_parameters {
   binary_array froms{array_type::int2}, fences{array_type::int8}, tos{array_type::int2}, reasons{array_type::int2},
     steps{array_type::int2}, dues{array_type::timestamptz}, uncounts{array_type::int4}, numbers{array_type::int4},
     starts{array_type::timestamptz}, durations{array_type::int4}, outcomes{array_type::int2},
-    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea};
+    attempt_reasons{array_type::int2}, statuses{array_type::int2}, excerpts{array_type::bytea},
+    claims{array_type::timestamptz};
 };
 
 session_result<void> read_missed(session& on, std::span<const outcome_write> writes,
@@ -77,7 +79,8 @@ session_result<void> read_missed(session& on, std::span<const outcome_write> wri
       const auto index = missed.at(row[0].as<std::size_t>());
       const auto& write = writes[index];
       const record_result::actual found{static_cast<delivery_state>(row[1].as<int>()), row[2].as<std::int64_t>()};
-      if (found.state == write.to && found.under == write.under)
+      const auto number = write.number - (write.uncount ? 1 : 0);
+      if (found.state == write.to && found.under == write.under && row[3].as<std::uint32_t>() == number)
         results[index].recorded = true; // by an earlier run whose answer was lost
       else
         results[index].found = found;
@@ -99,7 +102,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
-           parameter(p.excerpts)))
+           parameter(p.excerpts), parameter(p.claims)))
       out.push_back(row[0].as<std::size_t>());
     return out;
   });
@@ -108,7 +111,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
   std::vector<record_result> results;
   results.reserve(writes.size());
   for (const auto& each : writes)
-    results.push_back({each.delivery, true, std::nullopt});
+    results.push_back({each.delivery, each.ticket, true, std::nullopt});
   for (const auto index : *missed)
     results.at(index).recorded = false;
   if (!missed->empty())
@@ -124,10 +127,12 @@ outcome_writer::outcome_writer(record_queue& queue, open_rides& rides, availabil
 }
 
 outcome_writer::~outcome_writer() {
-  join();
+  stop(clock_type::now());
 }
 
-void outcome_writer::join() {
+void outcome_writer::stop(mono_time until) {
+  end_ = std::min(end_.load(), until);
+  session_.end_at(until);
   stop_.request();
   if (thread_.joinable())
     thread_.join();
@@ -140,20 +145,25 @@ bool outcome_writer::ensure_connected() {
     reports_.report(session_role::record, false, failure->detail);
     return false;
   }
-  backoff_.reset();
+  // As the accept writers do: what cannot be written to is not usable.
+  if (const auto tried = write_outcomes(session_, {}); !tried) {
+    reports_.report(session_role::record, false, tried.error().detail);
+    session_.disconnect();
+    return false;
+  }
   reports_.report(session_role::record, true, {});
   return true;
 }
 
 void outcome_writer::run() {
-  for (;;) {
+  while (clock_type::now() < end_.load()) {
     if (!ensure_connected()) {
       if (stop_.wait_for(backoff_.next()))
         return;
       continue;
     }
     if (pause_.count() > 0)
-      std::this_thread::sleep_for(std::exchange(pause_, milliseconds{0}));
+      stop_.wait_for(std::exchange(pause_, milliseconds{0}));
     auto batch = queue_.take(clock_type::now() + milliseconds{500});
     if (batch.empty()) {
       if (stop_.requested())
@@ -172,6 +182,7 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   auto results = write_outcomes(session_, writes);
   if (!results)
     return failed(results.error(), writes, back);
+  backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());
   metrics_.record_commit_latency.observe(static_cast<std::uint64_t>(
@@ -190,10 +201,12 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
   if (failure.what == rejected) {
     spdlog::error("store: one outcome is refused by the database delivery={} sqlstate={} detail={}",
                   to_string(writes.front().delivery), failure.sqlstate, failure.detail);
-    tell(writes, {{writes.front().delivery, false, std::nullopt}});
+    // Its row is in flight still; where it rode, the look for open rides must find it.
+    tell(writes, {{writes.front().delivery, writes.front().ticket, false, std::nullopt}}, false);
     return;
   }
   if (failure.what == lost) {
+    pause_ = backoff_.next();
     metrics_.store_in_doubt.add(writes.size());
     reports_.report(session_role::record, false, failure.detail);
   } else {
@@ -204,18 +217,19 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
   back.insert(back.end(), std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.end()));
 }
 
-void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_result> results) {
-  std::vector<delivery_id> ended;
+void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_result> results, bool ended) {
+  std::vector<delivery_id> ids;
   std::unordered_map<delivery_port*, std::vector<record_result>> by_owner;
-  ended.reserve(writes.size());
+  ids.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
-    ended.push_back(writes[i].delivery);
+    ids.push_back(writes[i].delivery);
     if (!results[i].recorded)
       metrics_.record_missed.add();
     if (writes[i].owner)
       by_owner[writes[i].owner.get()].push_back(std::move(results[i]));
   }
-  rides_.remove(ended);
+  if (ended)
+    rides_.remove(ids);
   queue_.written(writes.size());
   for (auto& [owner, each] : by_owner)
     owner->recorded(std::move(each)); // alive: `writes` still holds it

@@ -8,6 +8,7 @@
 #include "persistence/session.hpp"
 #include "persistence/stop_signal.hpp"
 
+#include <atomic>
 #include <span>
 #include <thread>
 #include <vector>
@@ -31,8 +32,9 @@ public:
   outcome_writer(const outcome_writer&) = delete;
   outcome_writer& operator=(const outcome_writer&) = delete;
 
-  /// Ends once the queue is closed and drained, or at once where the database does not answer.
-  void join();
+  /// Ends once the queue is closed and drained, at once where there is no connection, and at `until` in any case: what
+  /// is left then is closed as interrupted by the next owner.
+  void stop(mono_time until);
 
 private:
   void run();
@@ -40,7 +42,8 @@ private:
   /// Appends results of what could be decided; what remains undecided is put back.
   void write(std::span<outcome_write> writes, std::vector<outcome_write>& back);
   void failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back);
-  void tell(std::span<outcome_write> writes, std::vector<record_result> results);
+  /// `ended`: their rides are over, as far as this process knows.
+  void tell(std::span<outcome_write> writes, std::vector<record_result> results, bool ended = true);
 
   record_queue& queue_;
   open_rides& rides_;
@@ -49,6 +52,7 @@ private:
   session session_;
   reconnect_backoff backoff_;
   stop_signal stop_;
+  std::atomic<mono_time> end_{mono_time::max()};
   milliseconds pause_{0};
   std::thread thread_;
 };

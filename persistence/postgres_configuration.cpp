@@ -17,7 +17,7 @@ std::uint64_t usable_memory() {
   return bytes;
 }
 
-std::string postgres_configuration(std::uint64_t memory_bytes, bool durable) {
+std::string postgres_configuration(std::uint64_t memory_bytes, bool durable, const std::string& wal_compression) {
   constexpr std::uint64_t mebibyte = 1U << 20U;
   const auto buffers = std::clamp<std::uint64_t>(memory_bytes / 8 / mebibyte, 32, 1024);
   return "# Written by postrider at each start. Settings of your own: ALTER SYSTEM, which wins over this file.\n"
@@ -32,7 +32,9 @@ std::string postgres_configuration(std::uint64_t memory_bytes, bool durable) {
          "min_wal_size = " +
          std::string{durable ? "512MB" : "80MB"} +
          "\n"
-         "wal_compression = lz4\n"
+         "wal_compression = " +
+         wal_compression +
+         "\n"
          "synchronous_commit = on\n"
          "fsync = " +
          (durable ? "on" : "off") +

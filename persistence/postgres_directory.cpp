@@ -85,8 +85,10 @@ result<bool> give_tree_to(const fs::path& path, const std::optional<unix_user>& 
   return give_to(path, user);
 }
 
+} // namespace
+
 /// Never through a symbolic link: the server's user can put one into its own directory.
-result<bool> write_file(const fs::path& path, const std::string& text, const std::optional<unix_user>& user) {
+result<bool> replace_file(const fs::path& path, const std::string& text, const std::optional<unix_user>& user) {
   const auto fresh = fs::path{path}.concat(".new");
   unlink(fresh.c_str());
   const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -102,6 +104,8 @@ result<bool> write_file(const fs::path& path, const std::string& text, const std
     return embedded_problem("cannot replace " + path.string() + ": " + system_reason());
   return true;
 }
+
+namespace {
 
 /// PostgreSQL reads a list there, and a socket's path has 107 bytes at most.
 bool fits_a_socket(const fs::path& path) {
@@ -128,7 +132,7 @@ result<fs::path> short_socket_directory(const fs::path& root, const std::optiona
       continue;
     if (auto given = give_to(name, user); !given)
       return given.error();
-    if (auto written = write_file(root / "socket_directory", name + "\n", std::nullopt); !written)
+    if (auto written = replace_file(root / "socket_directory", name + "\n", std::nullopt); !written)
       return written.error();
     return fs::path{name};
   }
@@ -143,6 +147,23 @@ result<fs::path> prepare_sockets(const fs::path& root, const std::optional<unix_
   if (auto made = own_directory(usual, user); !made)
     return made.error();
   return usual;
+}
+
+/// A server built without lz4 would not start with it.
+bool knows_lz4(const postgres_directory& directory) {
+  const int data = open(directory.data().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (data < 0)
+    return false;
+  const auto status =
+    run_child({directory.binaries / "postgres",
+               {"-C", "wal_compression", "-D", directory.user ? "/proc/self/fd/3" : directory.data().string(), "-c",
+                "config_file=/dev/null", "-c", "wal_compression=lz4"},
+               {data},
+               -1,
+               directory.user},
+              milliseconds{10'000});
+  close(data);
+  return status && *status == 0;
 }
 
 /// Into DIR/data.new, which becomes DIR/data when it is whole: an initdb cut short leaves nothing half made behind.
@@ -284,10 +305,11 @@ result<postgres_directory> prepare_postgres_directory(const fs::path& root, cons
   if (auto known = check_version(out); !known)
     return known.error();
   if (auto written =
-        write_file(out.data() / "postgresql.conf", postgres_configuration(usable_memory(), durable), out.user);
+        replace_file(out.data() / "postgresql.conf",
+                     postgres_configuration(usable_memory(), durable, knows_lz4(out) ? "lz4" : "on"), out.user);
       !written)
     return written.error();
-  if (auto written = write_file(out.data() / "pg_hba.conf", postgres_access_rules(), out.user); !written)
+  if (auto written = replace_file(out.data() / "pg_hba.conf", postgres_access_rules(), out.user); !written)
     return written.error();
   return out;
 }

@@ -52,6 +52,10 @@ std::filesystem::path socket_directory_of(const std::filesystem::path& root);
 result<postgres_directory> prepare_postgres_directory(const std::filesystem::path& root,
                                                       const std::filesystem::path& binaries, bool durable);
 
+/// Writes a file beside it, of that owner and 0600, and puts it in its place: there is always a whole one.
+result<bool> replace_file(const std::filesystem::path& path, const std::string& text,
+                          const std::optional<unix_user>& user);
+
 /// An open descriptor of the directory's log file, for the server's standard error. The caller closes it.
 result<int> open_server_log(const postgres_directory& directory);
 

@@ -49,7 +49,8 @@ session_options lease_session(const postgres_store_options& options) {
   auto out = session_of(options, "lease", true, {});
   out.statement_timeout = options.lease_ttl / 3;
   out.lock_timeout = options.lease_ttl / 3;
-  out.call_deadline = options.lease_ttl / 2;
+  out.call_deadline =
+    std::min(options.lease_ttl / 2, milliseconds{2'500}); // not ready within 5 s of losing the database
   return out;
 }
 
@@ -69,6 +70,7 @@ session_options poll_session(const postgres_store_options& options) {
 
 session_options maintenance_session(const postgres_store_options& options) {
   auto out = session_of(options, "maintenance", false, {});
+  out.ends_with_us = true;
   out.statement_timeout = milliseconds{600'000};
   out.call_deadline = milliseconds{610'000};
   return out;
@@ -80,10 +82,11 @@ struct postgres_store::parts {
   parts(postgres_store_options given, store_events& receiver);
 
   accept_environment environment() {
-    return {queue, events, rides, reports, *options.counts, *options.clock, [this] { maintenance.hurry(); }};
+    return {queue, events, rides, reports, *options.counts, *options.clock, [this] { upkeep.hurry("partitions"); }};
   }
   lease_environment leases() {
-    return {events, reports, *options.counts, options.clock, options.trust, shards, rides, [this] { poll.hurry(); }};
+    return {events,        reports, *options.counts, options.clock,
+            options.trust, shards,  rides,           [this] { poll.hurry("sweep"); }};
   }
   void schedule();
 
@@ -101,7 +104,8 @@ struct postgres_store::parts {
   session_worker claim;
   session_worker lookup;
   session_worker poll;
-  session_worker maintenance;
+  session_worker upkeep;      ///< short work that must not wait for
+  session_worker maintenance; ///< the long one
   lease_keeper keeper;
   std::vector<std::unique_ptr<accept_writer>> writers;
   std::unique_ptr<outcome_writer> recorder;
@@ -114,7 +118,7 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
     , reports{events, *options.counts}
     , claims{*options.counts}
     , sweeps{events, *options.counts, options.clock, shards, rides}
-    , changes{events, options.clock}
+    , changes{events}
     , queue{{.linger = options.accept_linger},
             *options.counts,
             [this](std::vector<queued_accept> late) {
@@ -128,6 +132,7 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
     , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog,
              *options.counts}
     , poll{poll_session(options), dog, *options.counts}
+    , upkeep{session_of(options, "upkeep", false, {}), dog, *options.counts}
     , maintenance{maintenance_session(options), dog, *options.counts}
     , keeper{leases(),
              {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
@@ -143,8 +148,9 @@ void postgres_store::parts::schedule() {
   poll.every(milliseconds{500}, "configuration poll", [this](session& on) { return changes.poll(on); });
   poll.every(milliseconds{1'000}, "due poll", [this](session& on) { return sweeps.poll_due(on); });
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
-  maintenance.every(milliseconds{600'000}, "partitions", ensure_partitions);
-  maintenance.every(milliseconds{5'000}, "counters", fold_counters);
+  poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
+  upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
+  upkeep.every(milliseconds{5'000}, "counters", fold_counters);
   maintenance.every(milliseconds{3'600'000}, "expired", drop_expired);
   maintenance.every(milliseconds{1'800'000}, "freeze", freeze_past_days);
 }
@@ -163,6 +169,7 @@ result<void> postgres_store::start() {
     p.started = false;
     return registered;
   }
+  p.upkeep.start();
   p.maintenance.start();
   p.poll.start();
   p.lookup.start();
@@ -175,15 +182,20 @@ result<void> postgres_store::start() {
 }
 
 void postgres_store::drain() {
-  parts_->keeper.drain();
+  auto& p = *parts_;
+  p.keeper.drain();
+  p.poll.begin_stop(milliseconds{0});
+  p.upkeep.begin_stop(milliseconds{0});
+  p.maintenance.begin_stop(milliseconds{0});
 }
 
 void postgres_store::close_accepting(milliseconds deadline) {
   auto& p = *parts_;
+  const auto until = clock_type::now() + deadline;
   p.queue.close();
-  p.queue.wait_drained(clock_type::now() + deadline);
+  p.queue.wait_drained(until);
   for (auto& each : p.writers)
-    each->join();
+    each->stop(until);
   p.queue.expire_all();
 }
 
@@ -192,15 +204,19 @@ void postgres_store::stop(milliseconds deadline) {
   if (!std::exchange(p.started, false))
     return;
   const auto until = clock_type::now() + deadline;
+  const auto left = [until] {
+    return std::max(milliseconds{0}, std::chrono::floor<milliseconds>(until - clock_type::now()));
+  };
+  drain();
   close_accepting(deadline);
-  p.claim.stop(milliseconds{0});
+  p.claim.begin_stop(milliseconds{0});
+  p.lookup.begin_stop(left());
   p.outcomes.wait_drained(until);
   p.outcomes.close();
-  p.recorder->join();
-  p.lookup.stop(std::max(milliseconds{0}, std::chrono::floor<milliseconds>(until - clock_type::now())));
-  p.poll.stop(milliseconds{0});
-  p.maintenance.stop(milliseconds{0});
-  p.keeper.stop();
+  p.recorder->stop(until);
+  for (auto* each : {&p.claim, &p.lookup, &p.poll, &p.upkeep, &p.maintenance})
+    each->stop(left()); // those that were told an earlier end keep it
+  p.keeper.stop();      // the leases, as the last act
 }
 
 bool postgres_store::accept(accept_item_ptr& item) {
@@ -246,7 +262,7 @@ void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no
        const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from);
        if (!closed)
          return closed.error();
-       p.options.counts->attempts_interrupted.add(*closed);
+       p.options.counts->attempts_interrupted.add(closed->value_or(0));
        done(*closed);
        return std::nullopt;
      },
@@ -261,10 +277,10 @@ void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard
                   const auto more = claimer::close_deleted(on, endpoint, shard, under, from);
                   if (!more)
                     return more.error();
-                  if (*more)
+                  if (more->value_or(false))
                     close_deleted(tenant, endpoint, shard, under, done); // behind the claims that wait
                   else
-                    done(true);
+                    done(more->has_value());
                   return std::nullopt;
                 },
                 [done] { done(false); }});

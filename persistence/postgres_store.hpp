@@ -32,8 +32,8 @@ struct postgres_store_options {
 };
 
 /// STORE on PostgreSQL. Threads and connections of its own: lease, accept (1 to 4), outcome, claim, lookup, poll,
-/// maintenance; one thread that cuts calls past their deadline, one that answers expired events. The schema must be
-/// migrated; where it is not yet, or the database is away, it keeps trying and says so through
+/// upkeep, maintenance; one thread that cuts calls past their deadline, one that answers expired events. The schema
+/// must be migrated; where it is not yet, or the database is away, it keeps trying and says so through
 /// `store_events::availability`.
 ///
 /// `events` must outlive it. Events come from its threads, none before `start` and none after `stop`.
@@ -48,13 +48,16 @@ public:
   /// failure.
   result<void> start();
 
-  /// Shutdown, in this order. `drain`: the heartbeat says so, no more shards are taken.
+  /// Shutdown, in this order. `drain`: the heartbeat says so, no more shards are taken, nothing due is reported,
+  /// maintenance ends.
   void drain();
   /// Takes no more events; commits what was accepted, at most until the deadline: what is left then is answered
   /// `unavailable`.
   void close_accepting(milliseconds deadline);
-  /// Writes the outcomes handed over so far, at most until the deadline, then releases the leases and ends all threads.
-  /// Calls that wait for an answer get their "unavailable".
+  /// Writes the outcomes handed over so far, at most until the deadline, then ends all threads, that of the leases
+  /// last, which releases them: half a second for a call that runs, a second for the release. (A thread that is just
+  /// connecting to a server that does not answer ends with its connect timeout, 3 s a host.) Calls that wait for an
+  /// answer get their "unavailable".
   void stop(milliseconds deadline);
 
   bool accept(accept_item_ptr& item) override;

@@ -1,16 +1,14 @@
 #include "persistence/postgres_supervisor.hpp"
 
+#include "persistence/command_session.hpp"
 #include "persistence/postmaster.hpp"
 
 #include <algorithm>
-#include <libpq-fe.h>
+#include <pqxx/pqxx>
 #include <spdlog/spdlog.h>
 
 namespace postrider {
 namespace {
-
-using connection_ptr = std::unique_ptr<PGconn, decltype(&PQfinish)>;
-using answer_ptr = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 constexpr milliseconds ask_interval{20};
 constexpr int recovery_factor = 10;
@@ -57,8 +55,9 @@ postgres_supervisor::~postgres_supervisor() {
   if (thread_.joinable())
     thread_.join();
   healthy_ = false;
-  if (const pid_t pid = pid_.exchange(0); pid > 0 && !stop_postmaster(pid, options_.stop_deadline))
-    spdlog::error("embedded PostgreSQL: process {} could not be stopped", pid);
+  pid_ = 0;
+  if (!server_.ended() && !stop_postmaster(server_, options_.stop_deadline))
+    spdlog::error("embedded PostgreSQL: process {} could not be stopped", server_.pid());
 }
 
 result<bool> postgres_supervisor::bring_up() {
@@ -71,27 +70,27 @@ result<bool> postgres_supervisor::bring_up() {
 /// started after it.
 result<bool> postgres_supervisor::adopt_or_start() {
   const auto end = std::chrono::steady_clock::now() + options_.start_deadline;
-  while (const auto found = find_postmaster(directory_)) {
-    if (wait_until_accepts(directory_, options_.start_deadline, [&] { return !has_ended(*found); })) {
-      pid_ = *found;
+  while (auto found = find_postmaster(directory_)) {
+    if (wait_until_accepts(directory_, options_.start_deadline, [&] { return !found->ended(); })) {
+      serves(std::move(*found));
       adopted_ = true;
       started_at_ = std::chrono::steady_clock::now();
-      spdlog::warn("embedded PostgreSQL: adopted process {}, which outlived its former owner", *found);
+      spdlog::warn("embedded PostgreSQL: adopted process {}, which outlived its former owner", server_.pid());
       return true;
     }
     if (std::chrono::steady_clock::now() >= end)
-      return embedded_problem("process " + std::to_string(*found) + " runs in " + directory_.data().string() +
+      return embedded_problem("process " + std::to_string(found->pid()) + " runs in " + directory_.data().string() +
                               " but does not answer");
   }
   auto pid = start_postmaster(directory_);
   if (!pid)
     return pid.error();
-  pid_ = *pid;
+  serves(process_handle::of_child(*pid));
   started_at_ = std::chrono::steady_clock::now();
   if (wait_until_accepts(directory_, options_.start_deadline, [&] {
-        if (!has_ended(*pid))
+        if (!server_.ended())
           return true;
-        pid_ = 0;
+        serves({});
         return false;
       }))
     return true;
@@ -100,21 +99,23 @@ result<bool> postgres_supervisor::adopt_or_start() {
 }
 
 result<bool> postgres_supervisor::ensure_database() const {
-  const connection_ptr connection{PQconnectdb((directory_.url("postgres") + "&connect_timeout=10").c_str()), &PQfinish};
-  const auto failed = [&] { return embedded_problem(PQerrorMessage(connection.get())); };
-  if (PQstatus(connection.get()) != CONNECTION_OK)
-    return failed();
+  command_session on{directory_.url("postgres"), "embedded", milliseconds{60'000}}; // of the copying
+  if (const auto failure = on.connect())
+    return embedded_problem(failure->detail);
   const auto name = std::string{embedded_database};
-  const answer_ptr found{PQexec(connection.get(), ("select from pg_database where datname = '" + name + "'").c_str()),
-                         &PQclear};
-  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK)
-    return failed();
-  if (PQntuples(found.get()) == 1)
-    return true;
-  const answer_ptr made{PQexec(connection.get(), ("create database " + name).c_str()), &PQclear};
-  if (PQresultStatus(made.get()) != PGRES_COMMAND_OK)
-    return failed();
+  const auto made = on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
+    if (transaction.exec_params("select from pg_database where datname = $1", name).empty())
+      transaction.exec("create database " + name);
+  });
+  if (!made)
+    return embedded_problem(made.error().detail);
   return true;
+}
+
+void postgres_supervisor::serves(process_handle server) {
+  server_ = std::move(server);
+  pid_ = server_.pid();
 }
 
 bool postgres_supervisor::stop_asked_within(milliseconds time) {
@@ -125,9 +126,8 @@ bool postgres_supervisor::stop_asked_within(milliseconds time) {
 void postgres_supervisor::watch() {
   auto delay = options_.restart_delay_first;
   while (!stop_asked_within(options_.watch_interval)) {
-    const pid_t pid = pid_;
-    if (pid == 0 || has_ended(pid)) {
-      pid_ = 0;
+    if (server_.ended()) {
+      serves({});
       healthy_ = false;
       restart(delay);
     } else if (!healthy_) {
@@ -146,7 +146,7 @@ void postgres_supervisor::restart(milliseconds& delay) {
   started_at_ = std::chrono::steady_clock::now();
   restarts_.fetch_add(1, std::memory_order_relaxed);
   if (const auto pid = start_postmaster(directory_))
-    pid_ = *pid;
+    serves(process_handle::of_child(*pid));
   else
     spdlog::error("embedded PostgreSQL: {}", pid.error().detail);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/result.hpp"
+#include "persistence/child_process.hpp"
 #include "persistence/directory_lock.hpp"
 #include "persistence/embedded_postgres.hpp"
 #include "persistence/postgres_directory.hpp"
@@ -43,11 +44,13 @@ private:
   void watch();
   void restart(milliseconds& delay);
   bool stop_asked_within(milliseconds time);
+  void serves(process_handle server);
 
   const postgres_directory directory_;
   const std::unique_ptr<directory_lock> lock_;
   const embedded_postgres_options options_;
-  std::atomic<pid_t> pid_{0}; ///< 0: not running
+  process_handle server_;     ///< of whoever starts, watches or ends, one after the other
+  std::atomic<pid_t> pid_{0}; ///< its number; 0: not running
   std::atomic<bool> healthy_{false};
   std::atomic<std::uint32_t> restarts_{0};
   bool adopted_ = false;

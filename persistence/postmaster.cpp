@@ -35,35 +35,39 @@ bool stands_in(pid_t pid, const fs::path& directory) {
 /// PostgreSQL refuses to start while the process of a left-over lock file lives, even when that number is somebody
 /// else's by now. It takes its parent's number (ours) for stale, and still reads the shared memory's key from the other
 /// lines.
-void disown_lock_file(const fs::path& path) {
+void disown_lock_file(const postgres_directory& directory) {
+  const auto path = directory.data() / "postmaster.pid";
   std::ifstream file{path};
-  std::string first;
-  if (!file || !std::getline(file, first))
+  if (!file)
     return;
+  std::string first;
+  if (!std::getline(file, first)) { // cut short while it was written: PostgreSQL would refuse it, and it names nobody
+    unlink(path.c_str());
+    return;
+  }
   std::ostringstream rest;
   rest << file.rdbuf();
-  const int fd = open(path.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0)
-    return;
-  const auto text = std::to_string(getpid()) + "\n" + rest.str();
-  if (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    spdlog::warn("embedded PostgreSQL: cannot rewrite {}: {}", path.string(), std::strerror(errno));
-  close(fd);
+  // Beside it and then in its place: a crash in between must not leave half of it.
+  if (const auto written = replace_file(path, std::to_string(getpid()) + "\n" + rest.str(), directory.user); !written)
+    spdlog::warn("{}", written.error().detail);
 }
 
 void clear_stale_locks(const postgres_directory& directory) {
-  disown_lock_file(directory.data() / "postmaster.pid");
+  disown_lock_file(directory);
   for (const char* name : {".s.PGSQL.5432", ".s.PGSQL.5432.lock"})
     unlink((directory.sockets / name).c_str());
 }
 
 } // namespace
 
-std::optional<pid_t> find_postmaster(const postgres_directory& directory) {
+std::optional<process_handle> find_postmaster(const postgres_directory& directory) {
   const pid_t pid = pid_in(directory.data() / "postmaster.pid");
-  if (pid > 0 && pid != getpid() && !has_ended(pid) && stands_in(pid, directory.data()))
-    return pid;
-  return std::nullopt;
+  if (pid <= 0 || pid == getpid())
+    return std::nullopt;
+  auto found = process_handle::of_stranger(pid); // held first, so that what is looked at is what is held
+  if (found.ended() || !stands_in(pid, directory.data()))
+    return std::nullopt;
+  return found;
 }
 
 result<pid_t> start_postmaster(const postgres_directory& directory) {
@@ -101,7 +105,7 @@ server_answer ask_server(const postgres_directory& directory) {
   }
 }
 
-bool stop_postmaster(pid_t pid, milliseconds deadline) {
+bool stop_postmaster(const process_handle& server, milliseconds deadline) {
   struct step {
     int signal;
     milliseconds patience;
@@ -110,9 +114,9 @@ bool stop_postmaster(pid_t pid, milliseconds deadline) {
        {step{SIGINT, deadline}, step{SIGQUIT, milliseconds{5'000}}, step{SIGKILL, milliseconds{5'000}}}) {
     if (signal != SIGINT)
       spdlog::warn("embedded PostgreSQL: still runs; sending {}", strsignal(signal));
-    if (kill(pid, signal) != 0 && errno != ESRCH)
-      spdlog::warn("embedded PostgreSQL: cannot signal process {}: {}", pid, std::strerror(errno));
-    if (wait_until_ended(pid, patience))
+    if (!server.signal(signal) && errno != ESRCH)
+      spdlog::warn("embedded PostgreSQL: cannot signal process {}: {}", server.pid(), std::strerror(errno));
+    if (server.wait_until_ended(patience))
       return true;
   }
   return false;

@@ -11,7 +11,7 @@ namespace postrider {
 
 /// The running server of DIR: what postmaster.pid names, if that process lives and stands in DIR/data (process ids are
 /// used again).
-std::optional<pid_t> find_postmaster(const postgres_directory& directory);
+std::optional<process_handle> find_postmaster(const postgres_directory& directory);
 
 /// Starts the server; it does not accept yet. Lock files that a dead one left behind are taken out of its way, but its
 /// postmaster.pid stays: PostgreSQL itself looks there whether backends of the dead one still use the data.
@@ -24,6 +24,6 @@ server_answer ask_server(const postgres_directory& directory);
 
 /// A fast shutdown (open transactions are rolled back, a checkpoint is written); past `deadline` an immediate one,
 /// whose next start recovers; 5 s later SIGKILL. False: even that did not end it.
-bool stop_postmaster(pid_t pid, milliseconds deadline);
+bool stop_postmaster(const process_handle& server, milliseconds deadline);
 
 } // namespace postrider

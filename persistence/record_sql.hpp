@@ -5,32 +5,34 @@
 /// What the outcome writer runs.
 namespace postrider {
 
-/// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state and
-/// under the fence that the writer saw; the attempt's row and the counters follow from what changed. Answers the
-/// ordinals (from 0) that missed. Neither of the columns that it changes on a ride's success is indexed, so that update
-/// is HOT.
+/// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state,
+/// under the fence and at the attempt that the writer saw (and, for a release, claimed until the same time); the
+/// attempt's row and the counters follow from what changed. Answers the ordinals (from 0) that missed. Neither of the
+/// columns that it changes on a ride's success is indexed, so that update is HOT.
 ///
-/// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0); the attempt, number null
-/// where there is none: $9 number  $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15 excerpt
+/// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0)  $9 number; the attempt's
+/// row, all null where there is none: $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15
+/// excerpt; $16 claimed until or null
 inline constexpr std::string_view record_sql = R"sql(
 with u as materialized (
   select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[],
                        $8::integer[], $9::integer[], $10::timestamptz[], $11::integer[], $12::smallint[], $13::smallint[],
-                       $14::smallint[], $15::bytea[]) with ordinality
+                       $14::smallint[], $15::bytea[], $16::timestamptz[]) with ordinality
     b (id, was, fence, becomes, reason, step, due, uncount, number, started_at, duration_ms, outcome, attempt_reason, http_status,
-       excerpt, ordinal)
+       excerpt, claimed_until, ordinal)
 ), p as (
   update delivery
   set state = u.becomes, reason = u.reason, step = u.step, next_attempt_at = u.due, updated_at = now(),
       attempt_count = delivery.attempt_count - u.uncount, last_reason = coalesce(u.attempt_reason, delivery.last_reason),
       last_status = coalesce(u.http_status, delivery.last_status)
   from u
-  where delivery.id = u.id and delivery.state = u.was and delivery.fence = u.fence
+  where delivery.id = u.id and delivery.state = u.was and delivery.fence = u.fence and delivery.attempt_count = u.number
+    and (u.uncount = 0 or delivery.next_attempt_at is not distinct from u.claimed_until)
   returning delivery.id, delivery.tenant_no, u.was, u.becomes, u.number, u.started_at, u.duration_ms, u.outcome, u.attempt_reason,
             u.http_status, u.excerpt, u.ordinal
 ), a as (
   insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status, excerpt)
-  select id, number, started_at, duration_ms, outcome, attempt_reason, http_status, excerpt from p where number is not null
+  select id, number, started_at, duration_ms, outcome, attempt_reason, http_status, excerpt from p where outcome is not null
   on conflict do nothing
 ), c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
@@ -48,7 +50,7 @@ select ordinal - 1 from u where (ordinal in (select ordinal from p)) is not true
 
 /// What missed rows are now. $1 ids
 inline constexpr std::string_view find_deliveries_sql = R"sql(
-select u.ordinal - 1, delivery.state, delivery.fence
+select u.ordinal - 1, delivery.state, delivery.fence, delivery.attempt_count
 from unnest($1::uuid[]) with ordinality u (id, ordinal) join delivery on delivery.id = u.id
 )sql";
 

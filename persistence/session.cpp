@@ -46,6 +46,8 @@ std::string settings_sql(const session_options& options) {
     "set statement_timeout = " +
     number(options.statement_timeout) + "; set lock_timeout = " + number(options.lock_timeout) +
     "; set idle_in_transaction_session_timeout = " + number(options.idle_in_transaction_timeout) + ";";
+  if (options.ends_with_us)
+    out += "set client_connection_check_interval = 1000;";
   if (options.pinned_plans)
     // A plan made while the tables are empty would otherwise collapse when they are full. Dear tuples and cheap pages
     // make one descent of an index per row of the batch the cheapest way even then.
@@ -70,7 +72,7 @@ struct session::connection_holder {
 };
 
 session::session(session_options options, watchdog& dog, metrics& counts)
-    : options_{std::move(options)}, watchdog_{dog}, metrics_{counts} {}
+    : options_{std::move(options)}, limit_{dog}, metrics_{counts} {}
 
 session::~session() = default;
 
@@ -126,7 +128,7 @@ std::optional<session_failure> session::run(const std::function<void(pqxx::conne
 
 std::optional<session_failure> session::watched(const std::function<void(pqxx::connection_base&)>& work) {
   using enum session_failure::kind;
-  const watchdog::guard watch{watchdog_, descriptor(), std::chrono::steady_clock::now() + options_.call_deadline};
+  const watchdog::guard watch{limit_, descriptor(), std::chrono::steady_clock::now() + options_.call_deadline};
   const auto failed = [&](session_failure failure) -> std::optional<session_failure> {
     if (watch.fired()) {
       metrics_.store_call_timeouts.add();

@@ -60,6 +60,7 @@ struct session_options {
   milliseconds call_deadline{8'000};               ///< then the watchdog shuts the socket; above statement_timeout
   milliseconds connect_timeout{3'000};             ///< per host; libpq takes whole seconds, at least 2
   bool pinned_plans = false;                       ///< index scans and nested loops only, generic plans
+  bool ends_with_us = false;                       ///< the server gives a long statement up when this side is gone
   std::vector<prepared_sql> statements{};
 };
 
@@ -105,6 +106,8 @@ public:
   [[nodiscard]] const session_options& options() const noexcept { return options_; }
   /// For the calls to come.
   void set_call_deadline(milliseconds deadline) noexcept { options_.call_deadline = deadline; }
+  /// From any thread: no call, the one that runs included, goes past `end`. Cannot be taken back.
+  void end_at(mono_time end) { limit_.end_at(end); }
 
 private:
   struct connection_holder;
@@ -113,7 +116,7 @@ private:
   std::optional<session_failure> watched(const std::function<void(pqxx::connection_base&)>& work);
 
   session_options options_;
-  watchdog& watchdog_;
+  watchdog::limit limit_;
   metrics& metrics_;
   std::unique_ptr<connection_holder> connection_;
   bool ever_connected_ = false;

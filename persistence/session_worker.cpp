@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace postrider {
 
 namespace {
 using clock_type = std::chrono::steady_clock;
-constexpr milliseconds retry_kept_after{200};
+constexpr milliseconds retry_kept_after{200}; // doubling
+constexpr milliseconds retry_kept_after_max{5'000};
+constexpr milliseconds cut_after{500};
 } // namespace
 
 session_worker::session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports,
@@ -31,40 +34,53 @@ void session_worker::start() {
 bool session_worker::post(job what) {
   {
     const std::lock_guard lock{mutex_};
-    if (!stop_at_ && jobs_.size() < jobs_max) {
-      jobs_.push_back(std::move(what));
+    auto& queue = what.keep ? kept_ : jobs_;
+    if (!stop_at_ && queue.size() < jobs_max) {
+      queue.push_back(std::move(what));
       changed_.notify_one();
       return true;
     }
   }
+  if (what.keep)
+    spdlog::error("store: work dropped, the queue is full or closed role={}", session_.options().role);
   if (what.abandon)
     what.abandon();
   return false;
 }
 
-void session_worker::hurry() {
+void session_worker::hurry(std::string_view what) {
   {
     const std::lock_guard lock{mutex_};
-    hurried_ = true;
+    for (auto& each : regulars_)
+      each.hurried = each.hurried || each.what == what;
   }
   changed_.notify_one();
 }
 
-void session_worker::stop(milliseconds grace) {
+void session_worker::begin_stop(milliseconds grace) {
+  const auto at = clock_type::now() + grace;
   {
     const std::lock_guard lock{mutex_};
-    if (!stop_at_)
-      stop_at_ = clock_type::now() + grace;
+    stop_at_ = std::min(stop_at_.value_or(at), at);
   }
+  session_.end_at(at + cut_after);
   changed_.notify_all();
+}
+
+void session_worker::stop(milliseconds grace) {
+  begin_stop(grace);
   if (thread_.joinable())
     thread_.join();
-  std::deque<job> left;
+  std::deque<job> left, kept;
   {
     const std::lock_guard lock{mutex_};
     left.swap(jobs_);
+    kept.swap(kept_);
   }
-  for (auto& each : left)
+  if (!kept.empty())
+    spdlog::error("store: work dropped at the end role={} count={}", session_.options().role, kept.size());
+  kept.insert(kept.end(), std::make_move_iterator(left.begin()), std::make_move_iterator(left.end()));
+  for (auto& each : kept)
     if (each.abandon)
       each.abandon();
 }
@@ -72,33 +88,53 @@ void session_worker::stop(milliseconds grace) {
 bool session_worker::ensure_connected() {
   if (session_.connected())
     return true;
+  if (std::exchange(pause_before_connect_, false))
+    wait_to_connect();
+  if (finished(true))
+    return false;
   if (const auto failure = session_.connect()) {
-    if (reports_ != nullptr)
-      reports_->report(role_, false, failure->detail);
+    lost(*failure);
     return false;
   }
-  backoff_.reset();
+  proved_ = false;
   if (reports_ != nullptr)
     reports_->report(role_, true, {});
   return true;
 }
 
+void session_worker::lost(const session_failure& failure) {
+  if (reports_ != nullptr)
+    reports_->report(role_, false, failure.detail);
+  pause_before_connect_ = !std::exchange(proved_, false);
+}
+
+void session_worker::worked() {
+  if (!std::exchange(proved_, true))
+    backoff_.reset();
+}
+
+void session_worker::wait_to_connect() {
+  const auto delay = backoff_.next();
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, delay, [this] { return stop_at_.has_value(); });
+  if (stop_at_)
+    changed_.wait_for(lock, milliseconds{50}, [] { return false; });
+}
+
+/// Whether it may end. What is kept may still be done where a connection can be had.
+bool session_worker::finished(bool connected) const {
+  const std::lock_guard lock{mutex_};
+  if (!stop_at_)
+    return false;
+  return (jobs_.empty() && kept_.empty()) || (!connected && kept_.empty()) || clock_type::now() >= *stop_at_;
+}
+
 void session_worker::run() {
-  for (;;) {
-    const auto connected = ensure_connected();
-    {
-      std::unique_lock lock{mutex_};
-      const bool kept = std::any_of(jobs_.begin(), jobs_.end(), [](const job& each) { return each.keep; });
-      if (stop_at_ && (jobs_.empty() || (!connected && !kept) || clock_type::now() >= *stop_at_))
+  while (!finished(true)) {
+    if (!ensure_connected()) {
+      if (finished(false))
         return;
-    }
-    if (!connected) {
       abandon_impatient();
-      const auto delay = backoff_.next();
-      std::unique_lock lock{mutex_};
-      changed_.wait_for(lock, delay, [this] { return stop_at_.has_value(); });
-      if (stop_at_)
-        changed_.wait_for(lock, milliseconds{50}, [] { return false; });
       continue;
     }
     run_regular(clock_type::now());
@@ -108,24 +144,26 @@ void session_worker::run() {
 }
 
 void session_worker::run_regular(mono_time now) {
-  {
-    const std::lock_guard lock{mutex_};
-    if (stop_at_)
-      return;
-    if (std::exchange(hurried_, false))
-      for (auto& each : regulars_)
-        each.next = now;
-  }
   for (auto& each : regulars_) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (stop_at_)
+        return;
+      if (std::exchange(each.hurried, false))
+        each.next = now;
+    }
     if (each.next > now || !session_.connected())
       continue;
     each.next = now + each.interval;
-    if (const auto failure = each.work(session_)) {
-      spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate,
-                   failure->detail);
-      if (reports_ != nullptr && failure->what == session_failure::kind::lost)
-        reports_->report(role_, false, failure->detail);
+    const auto failure = each.work(session_);
+    if (!failure) {
+      worked();
+      continue;
     }
+    spdlog::warn("store: regular work failed work={} sqlstate={} detail={}", each.what, failure->sqlstate,
+                 failure->detail);
+    if (failure->what == session_failure::kind::lost)
+      lost(*failure);
   }
 }
 
@@ -134,42 +172,60 @@ std::optional<session_worker::job> session_worker::wait_for_job() {
   for (const auto& each : regulars_)
     until = std::min(until, each.next);
   std::unique_lock lock{mutex_};
-  changed_.wait_until(lock, until, [this] { return !jobs_.empty() || hurried_ || stop_at_.has_value(); });
-  if (jobs_.empty())
+  const auto kept_is_due = [this] { return !kept_.empty() && clock_type::now() >= kept_at_; };
+  const auto something = [&] {
+    return kept_is_due() || !jobs_.empty() || stop_at_.has_value() ||
+           std::any_of(regulars_.begin(), regulars_.end(), [](const regular& each) { return each.hurried; });
+  };
+  if (!kept_.empty())
+    until = std::min(until, kept_at_);
+  changed_.wait_until(lock, until, something);
+  auto& queue = kept_is_due() ? kept_ : jobs_;
+  if (queue.empty()) {
+    if (stop_at_ && !kept_.empty())
+      changed_.wait_until(lock, std::min(kept_at_, *stop_at_), [] { return false; });
     return std::nullopt;
-  auto next = std::move(jobs_.front());
-  jobs_.pop_front();
+  }
+  auto next = std::move(queue.front());
+  queue.pop_front();
   return next;
 }
 
 void session_worker::run_job(job what) {
   const auto failure = what.work(session_);
-  if (!failure)
-    return;
-  if (reports_ != nullptr && failure->what == session_failure::kind::lost)
-    reports_->report(role_, false, failure->detail);
-  const bool hopeless = failure->what == session_failure::kind::rejected;
-  if (failure->what != session_failure::kind::lost)
-    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate,
-                 failure->detail);
-  if (!what.keep || hopeless) {
-    if (what.abandon)
-      what.abandon();
+  if (!failure) {
+    worked();
+    if (what.keep)
+      kept_delay_ = milliseconds{0};
     return;
   }
-  std::unique_lock lock{mutex_};
-  jobs_.push_front(std::move(what));
-  if (failure->what != session_failure::kind::lost)
-    changed_.wait_for(lock, retry_kept_after, [] { return false; });
+  const bool is_lost = failure->what == session_failure::kind::lost;
+  if (is_lost)
+    lost(*failure);
+  else
+    spdlog::warn("store: work failed role={} sqlstate={} detail={}", session_.options().role, failure->sqlstate,
+                 failure->detail);
+  if (what.keep && failure->what != session_failure::kind::rejected)
+    return try_again(std::move(what));
+  if (what.keep)
+    spdlog::error("store: work dropped, the database refuses it role={} sqlstate={}", session_.options().role,
+                  failure->sqlstate);
+  if (what.abandon)
+    what.abandon();
+}
+
+void session_worker::try_again(job what) {
+  const std::lock_guard lock{mutex_};
+  kept_.push_front(std::move(what));
+  kept_delay_ = std::clamp(kept_delay_ * 2, retry_kept_after, retry_kept_after_max);
+  kept_at_ = clock_type::now() + kept_delay_;
 }
 
 void session_worker::abandon_impatient() {
-  std::vector<job> impatient;
+  std::deque<job> impatient;
   {
     const std::lock_guard lock{mutex_};
-    const auto first = std::stable_partition(jobs_.begin(), jobs_.end(), [](const job& each) { return each.keep; });
-    std::move(first, jobs_.end(), std::back_inserter(impatient));
-    jobs_.erase(first, jobs_.end());
+    impatient.swap(jobs_);
   }
   for (auto& each : impatient)
     if (each.abandon)

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -20,15 +21,17 @@ namespace postrider {
 /// not do it.
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
-/// One thread with one connection: does what is posted, in order, and what is due regularly.
+/// One thread with one connection: does what is posted, in order, and what is due regularly. What is kept has a queue
+/// of its own: while its head waits for another try, the rest goes on.
 class session_worker {
 public:
   struct job {
     session_work work;
     /// Called instead of a result when the work failed, or could not be tried.
     std::function<void()> abandon{};
-    /// Tried again until it is done, over an outage as well (at most `jobs_max` of them wait); dropped only by `stop`,
-    /// with `abandon`.
+    /// Tried again until it is done, over an outage as well, in the order of posting; dropped, with `abandon` and a
+    /// line in the log, where there are more than `jobs_max`, by `stop`, and where the database refuses these very
+    /// values.
     bool keep = false;
   };
   static constexpr std::size_t jobs_max = 16'384;
@@ -45,9 +48,13 @@ public:
   void start();
   /// False: the queue is full or the worker stops; `abandon` has been called.
   bool post(job what);
-  /// All that is done regularly is due now.
-  void hurry();
-  /// Ends after the work at hand; what is kept gets `grace` to be done.
+  /// That regular work is due now.
+  void hurry(std::string_view what);
+  /// No more is taken, and nothing regular begins; what waits gets `grace` to be done, and the call that runs then is
+  /// cut half a second later. Returns at once.
+  void begin_stop(milliseconds grace);
+  /// The same, and waits for the end: that half a second after `grace` at most, or the connect timeout where it is just
+  /// connecting.
   void stop(milliseconds grace);
 
 private:
@@ -56,12 +63,18 @@ private:
     std::string what;
     session_work work;
     mono_time next{};
+    bool hurried = false; ///< under mutex_
   };
 
   void run();
+  [[nodiscard]] bool finished(bool connected) const;
   bool ensure_connected();
+  void lost(const session_failure& failure);
+  void worked();
+  void wait_to_connect();
   void run_regular(mono_time now);
   void run_job(job what);
+  void try_again(job what);
   std::optional<job> wait_for_job();
   void abandon_impatient();
 
@@ -69,11 +82,15 @@ private:
   availability* reports_;
   session_role role_;
   reconnect_backoff backoff_;
-  std::vector<regular> regulars_;
-  std::mutex mutex_;
+  bool pause_before_connect_ = false; ///< the last connection was lost before anything succeeded on it
+  bool proved_ = false;               ///< something succeeded on this one
+  std::vector<regular> regulars_;     ///< fixed once it runs
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<job> jobs_;
-  bool hurried_ = false;
+  std::deque<job> kept_;
+  mono_time kept_at_{};        ///< not tried before
+  milliseconds kept_delay_{0}; ///< of the last failure
   std::optional<mono_time> stop_at_{};
   std::thread thread_;
 };

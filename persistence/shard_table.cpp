@@ -2,7 +2,7 @@
 
 namespace postrider {
 
-void shard_table::take(std::span<const taken> shards, wall_time now) {
+void shard_table::take(std::span<const taken> shards, mono_time now) {
   const std::lock_guard lock{mutex_};
   for (const auto& each : shards)
     shards_.at(static_cast<std::size_t>(each.lease.shard)) = entry{each.lease, each.low_water, now, 0};
@@ -37,14 +37,14 @@ std::vector<shard_no> shard_table::missing() const {
   return out;
 }
 
-std::vector<shard_table::sweep> shard_table::due_sweeps(wall_time now) const {
+std::vector<shard_table::sweep> shard_table::due_sweeps(mono_time now) const {
   const std::lock_guard lock{mutex_};
   std::vector<sweep> out;
   for (const auto& each : shards_) {
     if (!each || each->rounds_done == static_cast<int>(sweep_delays.size()))
       continue;
     if (now >= each->taken_at + sweep_delays[static_cast<std::size_t>(each->rounds_done)])
-      out.push_back({each->lease, each->low_water, each->taken_at + sweep_delays.back(), each->rounds_done});
+      out.push_back({each->lease, each->low_water, each->rounds_done});
   }
   return out;
 }

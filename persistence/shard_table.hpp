@@ -25,18 +25,17 @@ public:
   /// What is to be swept now.
   struct sweep {
     shard_lease lease;
-    uuid from;       ///< lowest id whose first attempt may be open under another fence
-    wall_time until; ///< rows of later ids were not written under another fence
+    uuid from; ///< lowest id whose first attempt may be open under another fence
     int round = 0;
   };
 
-  void take(std::span<const taken> shards, wall_time now);
+  void take(std::span<const taken> shards, mono_time now);
   void drop(std::span<const shard_no> shards);
   void drop_all();
 
   [[nodiscard]] std::vector<shard_lease> held() const;
   [[nodiscard]] std::vector<shard_no> missing() const;
-  [[nodiscard]] std::vector<sweep> due_sweeps(wall_time now) const;
+  [[nodiscard]] std::vector<sweep> due_sweeps(mono_time now) const;
   /// Only if the shard is still held under that fence and that round is still the one to be done.
   void swept(const sweep& done);
   /// Whether the shard's low water may follow this process's own.
@@ -49,7 +48,7 @@ private:
   struct entry {
     shard_lease lease;
     uuid low_water;
-    wall_time taken_at{};
+    mono_time taken_at{};
     int rounds_done = 0;
   };
   mutable std::mutex mutex_;

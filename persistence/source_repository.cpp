@@ -85,6 +85,8 @@ page<source_record> list_sources(pqxx::transaction_base& transaction, const ente
 }
 
 std::optional<source_no> find_source(pqxx::transaction_base& transaction, std::string_view name_or_id) {
+  if (!could_be_name(name_or_id))
+    return std::nullopt;
   const auto id = parse_id<source_id>(name_or_id);
   const auto rows = transaction.exec_params(find_sql, parameter(id ? id->value : uuid{}), std::string{name_or_id});
   return rows.empty() ? std::nullopt : std::optional{rows[0][0].as<source_no>()};

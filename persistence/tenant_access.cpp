@@ -4,6 +4,8 @@
 #include "persistence/random_bytes.hpp"
 #include "persistence/secret_columns.hpp"
 
+#include <algorithm>
+
 namespace postrider {
 namespace {
 
@@ -26,7 +28,13 @@ void refuse_unknown(std::string_view kind) {
   refuse({404, "not-found", "no such " + std::string{kind}});
 }
 
+bool could_be_name(std::string_view slug_or_name) noexcept {
+  return std::all_of(slug_or_name.begin(), slug_or_name.end(), [](char each) { return each > ' ' && each < '\x7f'; });
+}
+
 entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as) {
+  if (!could_be_name(slug_or_id))
+    refuse_unknown("tenant");
   const auto id = parse_id<tenant_id>(slug_or_id);
   const auto rows = transaction.exec_params(as == access::write ? lock_sql : find_sql, std::string{slug_or_id},
                                             parameter(id ? id->value : uuid{}));

@@ -40,6 +40,10 @@ enum class access : std::uint8_t {
          ///< after the other
 };
 
+/// Whether a slug or name of a path can be one at all. libpqxx hands text over up to its first NUL, so that `acme\0x`
+/// would find `acme`, and PostgreSQL answers text that is no UTF-8 with an error.
+bool could_be_name(std::string_view slug_or_name) noexcept;
+
 /// Finds the living tenant by slug or id, then confines the transaction to it: from here on it runs as postrider_api,
 /// to which row-level security shows nothing of other tenants. Throws `refusal` (404) where there is none.
 entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as);

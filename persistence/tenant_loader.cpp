@@ -3,6 +3,7 @@
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
+#include "persistence/tenant_access.hpp"
 
 #include <pqxx/pqxx>
 
@@ -133,6 +134,8 @@ std::vector<prepared_sql> tenant_loader_statements() {
 }
 
 session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys) {
+  if (!could_be_name(key.slug_or_id))
+    return tenant_config_ptr{};
   const auto id = parse_id<tenant_id>(key.slug_or_id);
   const auto id_text = id ? std::optional{to_string(id->value)} : std::nullopt;
   return on.call([&](pqxx::connection_base& connection) -> tenant_config_ptr {

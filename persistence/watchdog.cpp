@@ -18,14 +18,24 @@ watchdog::~watchdog() {
   thread_.join();
 }
 
-watchdog::guard::guard(watchdog& owner, int descriptor, mono_time deadline) : owner_{owner} {
+void watchdog::limit::end_at(mono_time end) {
   const std::lock_guard lock{owner_.mutex_};
+  end_ = std::min(end_, end);
+  for (auto& each : owner_.entries_)
+    if (each.under == this)
+      each.deadline = std::min(each.deadline, end_);
+  owner_.changed_.notify_one();
+}
+
+watchdog::guard::guard(const limit& under, int descriptor, mono_time deadline) : owner_{under.owner_} {
+  const std::lock_guard lock{owner_.mutex_};
+  deadline = std::min(deadline, under.end_);
   auto& entries = owner_.entries_;
   const auto free = std::find_if(entries.begin(), entries.end(), [](const entry& each) { return each.descriptor < 0; });
   slot_ = static_cast<std::size_t>(free - entries.begin());
   if (free == entries.end())
     entries.emplace_back();
-  entries[slot_] = {descriptor, deadline, false};
+  entries[slot_] = {descriptor, &under, deadline, false};
   // The usual call ends long before the thread wakes for an earlier one, so it is hardly ever woken here.
   if (deadline < owner_.wakes_at_)
     owner_.changed_.notify_one();
@@ -33,7 +43,7 @@ watchdog::guard::guard(watchdog& owner, int descriptor, mono_time deadline) : ow
 
 watchdog::guard::~guard() {
   const std::lock_guard lock{owner_.mutex_};
-  owner_.entries_[slot_].descriptor = -1;
+  owner_.entries_[slot_] = {};
 }
 
 bool watchdog::guard::fired() const {

@@ -20,10 +20,25 @@ public:
   watchdog(const watchdog&) = delete;
   watchdog& operator=(const watchdog&) = delete;
 
+  /// No call under it goes past `end`: how whoever stops cuts short what another thread waits for. Of one session.
+  class limit {
+  public:
+    explicit limit(watchdog& owner) : owner_{owner} {}
+    limit(const limit&) = delete;
+    limit& operator=(const limit&) = delete;
+    /// From any thread; it counts for the call that runs as well. Only ever brought forward.
+    void end_at(mono_time end);
+
+  private:
+    friend class watchdog;
+    watchdog& owner_;
+    mono_time end_ = mono_time::max(); ///< under the owner's mutex
+  };
+
   /// Watches one call while it lives. The descriptor must stay open as long.
   class guard {
   public:
-    guard(watchdog& owner, int descriptor, mono_time deadline);
+    guard(const limit& under, int descriptor, mono_time deadline);
     ~guard();
     guard(const guard&) = delete;
     guard& operator=(const guard&) = delete;
@@ -38,6 +53,7 @@ public:
 private:
   struct entry {
     int descriptor = -1; ///< -1: free
+    const limit* under = nullptr;
     mono_time deadline{};
     bool fired = false;
   };

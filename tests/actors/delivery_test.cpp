@@ -1,52 +1,8 @@
-#include "tests/support/virtual_system.hpp"
-
-#include <boost/test/unit_test.hpp>
-
-#include <set>
+#include "tests/actors/delivering.hpp"
 
 using namespace postrider;
 using namespace postrider::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-const auto delivery_path = "/deliveries/" + to_string(virtual_system::id_of(1));
-
-/// Endpoint answers `status` while it is set; else attempts run until the test ends them.
-struct delivering : virtual_system {
-  explicit delivering(engine_limits limits = {}) : virtual_system{limits} {
-    requests.endpoint = [this](const attempt_request&) {
-      return status == 0 ? std::nullopt : std::optional{attempt_facts{.http_status = status}};
-    };
-  }
-  /// A new event for each name.
-  void events(const std::vector<std::string>& ids) {
-    for (const auto& id : ids)
-      submit({.id = id});
-    settle();
-  }
-  [[nodiscard]] std::size_t in_state(delivery_state state) const {
-    std::size_t count = 0;
-    for (const auto& [id, row] : database.deliveries())
-      count += row.state == state ? 1 : 0;
-    return count;
-  }
-  /// Attempts 1..n of every delivery have their rows, and no request was made without one.
-  void check_attempts() const {
-    for (const auto& [id, row] : database.deliveries()) {
-      BOOST_REQUIRE(row.attempts.size() == row.attempt_count);
-      for (std::size_t i = 0; i < row.attempts.size(); ++i)
-        BOOST_TEST(row.attempts[i].number == i + 1);
-    }
-    std::set<std::pair<delivery_id, std::uint32_t>> sent;
-    for (const auto& each : requests.started())
-      BOOST_TEST(sent.emplace(each.delivery, each.number).second);
-  }
-
-  int status = 204;
-};
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(deliveries)
 
@@ -153,71 +109,59 @@ BOOST_AUTO_TEST_CASE(an_idle_delivery_is_passivated_and_woken_by_a_due_hint) {
 BOOST_AUTO_TEST_CASE(passivation_is_refused_when_something_was_routed_meanwhile) {
   delivering world;
   world.events({"a"});
-  world.advance(29'900ms);
-  for (int i = 0; i < 40; ++i) { // one of them meets the request to leave
-    world.events({"b" + std::to_string(i)});
-    world.advance(10ms);
-  }
-  BOOST_TEST(world.in_state(delivery_state::succeeded) == 41U);
+  world.advance(29'990ms);
+  world.status = 0;
+  world.submit({.id = "b"});
+  world.run_actors();
+  world.database.run(); // committed: the supervisor has it in its mailbox, no credit is out any more
+  world.pass(10ms);     // and at this moment DELIVERY has been idle for long enough
+  world.settle();
+  BOOST_TEST(world.counts.actors_passivated.value() == 0U);
+  BOOST_REQUIRE(world.requests.running().size() == 1U); // else it went with the actor
+  world.requests.finish(world.requests.running()[0].delivery, {.http_status = 200});
+  world.settle();
+  BOOST_TEST(world.in_state(delivery_state::succeeded) == 2U);
   world.check_attempts();
 }
 
-BOOST_AUTO_TEST_CASE(a_ride_whose_commit_outlasts_the_idle_time_is_not_lost) {
+BOOST_AUTO_TEST_CASE(with_a_credit_out_for_a_commit_that_is_not_done_it_stays) {
   delivering world;
   world.events({"a"});
   world.advance(29'990ms);
   world.submit({.id = "b"});
   world.run_actors(); // the credit is taken, the commit is not done
   BOOST_TEST(world.admission->events() == 1);
-  world.advance(100ms);
+  world.pass(20ms);
+  world.run_actors(); // idle for long enough, while STORE has done nothing yet
+  BOOST_TEST(world.counts.actors_passivated.value() == 0U);
+  world.settle();
   BOOST_TEST(world.in_state(delivery_state::succeeded) == 2U);
+  BOOST_TEST(world.requests.started().back().number == 1U);
   world.check_attempts();
 }
 
-BOOST_AUTO_TEST_CASE(when_the_lease_is_lost_nothing_is_sent_and_a_new_fence_goes_on) {
+BOOST_AUTO_TEST_CASE(a_breaker_that_opens_while_the_store_is_away_is_stored_when_it_is_back) {
   delivering world;
+  auto config = virtual_system::config_of({1}, 2);
+  config.endpoints[0].breaker.failures = 1;
+  config.endpoints[0].breaker.cool_down = 120s;
+  config.endpoints[0].breaker.jitter = 0;
+  world.put(config);
   world.status = 0;
-  world.events({"a", "b", "c"});
-  BOOST_TEST(world.requests.started().size() == 2U);
-  world.own(0);
-  world.events({"d", "e"});
-  world.requests.finish(world.requests.running()[0].delivery, {.http_status = 200});
-  world.advance(5s);
-  BOOST_TEST(world.requests.started().size() == 2U);
-  BOOST_TEST(world.in_state(delivery_state::pending) >= 2U);
-  const auto shown = world.actor(delivery_path);
-  BOOST_TEST((!shown || shown->delivery->tokens == 0));
-  // The next owner's sweep, and then the shard comes back.
-  for (const auto& [id, row] : std::map{world.database.deliveries()})
-    if (row.state == delivery_state::in_flight)
-      world.database.change(id, [&](auto& each) {
-        each.attempts.push_back(
-          {each.attempt_count, each.updated_at, 0ms, attempt_outcome::interrupted, attempt_reason::interrupted, 0, {}});
-        each.state = delivery_state::retry_wait;
-        each.next_attempt_at = world.wall();
-      });
-  world.status = 204;
-  while (!world.requests.running().empty()) { // SENDER aborts what ran without trust
-    world.requests.finish(world.requests.running()[0].delivery, {.failure = attempt_reason::interrupted});
-    world.settle();
-  }
-  world.own(virtual_system::fence_ + (1 << 20));
-  world.advance(3s);
-  BOOST_TEST(world.in_state(delivery_state::succeeded) == world.database.deliveries().size());
-  world.check_attempts();
-}
-
-BOOST_AUTO_TEST_CASE(a_claim_that_met_the_moment_between_two_renewals_does_not_end_the_ownership_for_ever) {
-  delivering world;
-  world.status = 500;
   world.events({"a"});
+  world.database.set_available(false);
+  world.requests.finish(world.requests.running().at(0).delivery, {.http_status = 500});
+  world.advance(5s);
+  world.database.set_available(true);
+  world.settle();
   world.status = 204;
-  world.database.set_lease(3, 0); // the database sees it expired; nobody takes it
-  world.advance(8s);              // the retry's claim was told "not owned"
+  world.door.throw_at("record"); // DELIVERY crashes, and its successor restores what was stored
+  world.submit({.id = "b"});
+  world.advance(10s);
+  const auto shown = world.actor(delivery_path);
+  BOOST_REQUIRE(shown.has_value());
+  BOOST_TEST(shown->delivery->breaker_state == "open");
   BOOST_TEST(world.requests.started().size() == 1U);
-  world.database.set_lease(3, virtual_system::fence_); // renewed under the same fence: no news for NODE
-  world.advance(3s);
-  BOOST_TEST(world.in_state(delivery_state::succeeded) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(with_the_store_away_at_the_restore_it_is_tried_again_until_it_answers) {

@@ -5,10 +5,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 using namespace postrider;
@@ -88,7 +91,12 @@ public:
                      std::function<void(bool)> done) override {
     with([&](auto& d, auto&) { d.close_deleted(tenant, endpoint, shard, under, std::move(done)); });
   }
+  /// The next look-up throws in its caller, NODE.
+  std::atomic<bool> look_up_throws{false};
+
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override {
+    if (look_up_throws.exchange(false))
+      throw std::runtime_error("told to throw");
     with([&](auto& d, auto&) { d.load_tenant(std::move(key), std::move(done)); });
   }
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override {
@@ -220,6 +228,62 @@ BOOST_AUTO_TEST_CASE(on_real_threads_a_thousand_events_are_accepted_delivered_dr
   engine.stop();
   BOOST_TEST(counts.actors_deliveries.value() == 0);
   BOOST_TEST(counts.actors_tenants.value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_the_top_actor_is_told_and_a_stop_is_not) {
+  metrics counts;
+  db_clock clock;
+  gate_keeper keeper;
+  std::promise<std::string> told;
+  std::atomic<int> calls{0};
+  actor_engine engine{{.node_name = "n1",
+                       .failed =
+                         [&](const std::string& why) {
+                           if (++calls == 1)
+                             told.set_value(why);
+                         }},
+                      counts,
+                      clock};
+  edges ports{engine.events()};
+  engine.start(ports, ports);
+  ports.look_up_throws = true;
+  keeper.submit(engine.gate(), "fatal");
+  auto why = told.get_future();
+  BOOST_REQUIRE((why.wait_for(20s) == std::future_status::ready));
+  BOOST_TEST(!why.get().empty());
+  BOOST_REQUIRE(keeper.replies->wait_for(1));
+  BOOST_TEST((keeper.replies->all()[0].result == ingest_result::unavailable));
+  engine.stop();
+  BOOST_TEST(calls == 1);
+}
+
+BOOST_AUTO_TEST_CASE(while_it_stops_others_may_still_ask) {
+  metrics counts;
+  db_clock clock;
+  gate_keeper keeper;
+  std::atomic<int> failures{0};
+  actor_engine engine{{.node_name = "n1", .failed = [&](const std::string&) { ++failures; }}, counts, clock};
+  edges ports{engine.events()};
+  engine.start(ports, ports);
+  std::atomic<bool> over{false};
+  std::atomic<std::size_t> asked{0}, answered{0};
+  std::thread asking{[&] {
+    while (!over) {
+      ++asked;
+      engine.inspect().actors([&](const inspection::tree&) { ++answered; });
+      keeper.submit(engine.gate(), "d-" + std::to_string(asked));
+    }
+  }};
+  BOOST_REQUIRE(keeper.replies->wait_for(1));
+  engine.stop();
+  const auto after = asked.load();
+  while (asked < after + 10)
+    std::this_thread::yield();
+  over = true;
+  asking.join();
+  BOOST_TEST(answered == asked);
+  BOOST_TEST(keeper.replies->wait_for(asked));
+  BOOST_TEST(failures == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

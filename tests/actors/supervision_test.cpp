@@ -1,63 +1,13 @@
-#include "tests/support/virtual_system.hpp"
+#include "tests/actors/supervised.hpp"
 
-#include <boost/test/unit_test.hpp>
 #include <caf/send.hpp>
 
-#include <set>
+#include <stdexcept>
+#include <utility>
 
 using namespace postrider;
 using namespace postrider::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-const auto first_path = "/deliveries/" + to_string(virtual_system::id_of(1));
-const auto second_path = "/deliveries/" + to_string(virtual_system::id_of(2));
-
-/// Two endpoints; endpoint 1's attempts run until the test ends them, endpoint 2 accepts.
-struct supervised : virtual_system {
-  explicit supervised(engine_limits limits = {}) : virtual_system{limits} {
-    put(config_of({1, 2}, 2));
-    requests.endpoint = [this](const attempt_request& each) {
-      return each.endpoint->no == 1 && hangs ? std::nullopt : std::optional{attempt_facts{.http_status = 204}};
-    };
-    settle();
-  }
-  [[nodiscard]] std::size_t count(endpoint_no endpoint, delivery_state state) const {
-    std::size_t out = 0;
-    for (const auto& row : database.deliveries_of(endpoint))
-      out += row.state == state ? 1 : 0;
-    return out;
-  }
-  /// The DELIVERY of endpoint 1 crashes in the handler that starts its next attempt.
-  void crash_delivery(const std::string& id) {
-    requests.throws = 1;
-    submit({.id = id});
-    settle();
-  }
-  /// Attempts 1..n of every delivery have their rows, and no request was made twice or without one.
-  void check_attempts() const {
-    std::set<std::pair<delivery_id, std::uint32_t>> sent;
-    for (const auto& each : requests.started())
-      BOOST_TEST(sent.emplace(each.delivery, each.number).second);
-    for (const auto& [id, row] : database.deliveries()) {
-      BOOST_REQUIRE(row.attempts.size() == row.attempt_count);
-      for (std::size_t i = 0; i < row.attempts.size(); ++i)
-        BOOST_TEST(row.attempts[i].number == i + 1);
-    }
-  }
-  [[nodiscard]] std::size_t interrupted() const {
-    std::size_t out = 0;
-    for (const auto& [id, row] : database.deliveries())
-      for (const auto& each : row.attempts)
-        out += each.outcome == attempt_outcome::interrupted ? 1 : 0;
-    return out;
-  }
-
-  bool hangs = true;
-};
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(supervision)
 
@@ -140,31 +90,6 @@ BOOST_AUTO_TEST_CASE(rows_are_closed_before_the_restart_and_with_the_store_away_
   world.check_attempts();
 }
 
-BOOST_AUTO_TEST_CASE(one_that_keeps_crashing_is_quarantined_shown_as_such_and_freed_by_a_new_configuration) {
-  supervised world;
-  world.submit({.id = "a"});
-  world.settle();
-  world.door.throw_at("claim", 1'000); // of what was closed at each restart
-  world.crash_delivery("b");
-  world.advance(30s);
-  BOOST_TEST(world.actor(first_path)->state == "quarantined");
-  BOOST_TEST(world.actor(first_path)->restarts == 6U);
-  BOOST_TEST(world.counts.actor_quarantines.value() == 1U);
-  BOOST_TEST(world.counts.actor_crashes.value() == 6U); // five are forgiven
-  world.door.throw_at("claim", 0);
-  world.hangs = false;
-  const auto started = world.requests.started().size();
-  world.advance(120s);
-  BOOST_TEST(world.requests.started().size() == started);
-  BOOST_TEST((world.post({.id = "c"}) == ingest_result::accepted)); // the sibling and the ingest go on
-  BOOST_TEST(world.count(2, delivery_state::succeeded) == 3U);
-  BOOST_TEST(world.count(1, delivery_state::pending) == 1U);
-  world.put(virtual_system::config_of({1, 2}, 3));
-  world.advance(5s);
-  BOOST_TEST(world.count(1, delivery_state::succeeded) == 3U);
-  world.check_attempts();
-}
-
 BOOST_AUTO_TEST_CASE(a_crashed_verifier_is_503_not_404_and_is_back_soon) {
   supervised world;
   world.hangs = false;
@@ -204,37 +129,6 @@ BOOST_AUTO_TEST_CASE(a_crashed_supervisor_is_restarted_by_the_node_and_its_deliv
   BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));
   BOOST_TEST(world.count(1, delivery_state::succeeded) == 2U);
   world.check_attempts();
-}
-
-BOOST_AUTO_TEST_CASE(a_supervisor_that_keeps_crashing_is_quarantined_and_freed_by_a_new_configuration) {
-  supervised world;
-  world.hangs = false;
-  world.post({.id = "a"});
-  for (int i = 0; i < 6; ++i) {
-    world.door.throw_at("load_tenant");
-    world.bridge.configuration_changed({1});
-    world.settle();
-    world.advance(5s);
-  }
-  BOOST_TEST(world.actor("/tenants/acme")->state == "quarantined");
-  BOOST_TEST((world.post({.id = "b"}) == ingest_result::unavailable));
-  world.door.throw_at("load_tenant", 0);
-  world.put(virtual_system::config_of({1, 2}, 3));
-  world.advance(1s);
-  BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));
-}
-
-BOOST_AUTO_TEST_CASE(an_idle_tenant_is_let_go_and_comes_back_with_the_next_request) {
-  supervised world;
-  world.hangs = false;
-  world.post({.id = "a"});
-  world.advance(11min);
-  BOOST_TEST(world.tree().size() == 1U);
-  BOOST_TEST(world.counts.actors_tenants.value() == 0);
-  BOOST_TEST(world.counts.actors_verifiers.value() == 0);
-  BOOST_TEST(world.verifiers.size() == 0U);
-  BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));
-  BOOST_TEST(world.count(1, delivery_state::succeeded) == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(drain_starts_no_crashed_delivery_again) {
@@ -290,6 +184,74 @@ BOOST_AUTO_TEST_CASE(the_tree_shows_parents_before_children_with_their_state) {
   BOOST_TEST(shown->delivery->window == 2U);
   BOOST_TEST(shown->delivery->last_outcomes.at(0) == "succeeded:204");
   BOOST_TEST(!world.actor("/deliveries/none").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_credits_of_an_accept_that_crashed_its_verifier_come_back) {
+  supervised world;
+  world.submit({.id = "a"});
+  world.settle();
+  world.door.throw_at("accept");
+  world.submit({.id = "b"});
+  world.advance(1s);
+  BOOST_TEST(world.counts.actor_crashes.value() == 1U);
+  world.crash_delivery("c"); // its restart waits for every credit that is out
+  BOOST_TEST(world.counts.actor_crashes.value() == 2U);
+  world.hangs = false;
+  world.advance(60s);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == 2U);
+  BOOST_TEST(!world.actor(first_path).has_value()); // at rest again, and let go
+  world.check_attempts();
+}
+
+BOOST_AUTO_TEST_CASE(after_a_supervisors_restart_rows_are_closed_once_not_at_every_wake) {
+  supervised world;
+  world.hangs = false;
+  world.post({.id = "a"});
+  world.door.throw_at("load_tenant");
+  world.bridge.configuration_changed({1});
+  world.advance(40s); // restarted, and its DELIVERYs were let go again
+  BOOST_TEST(!world.actor(first_path).has_value());
+  const auto closed = world.door.calls("close_interrupted");
+  BOOST_TEST(closed == 2U);
+  world.post({.id = "b"});
+  BOOST_TEST(world.door.calls("close_interrupted") == closed);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_supervisor_restarted_while_the_shard_is_in_doubt_closes_the_rows_when_it_is_owned) {
+  supervised world;
+  world.polls = false;
+  world.submit({.id = "a"});
+  world.settle();
+  world.bridge.leases({});
+  world.door.throw_at("load_tenant");
+  world.bridge.configuration_changed({1});
+  world.advance(3s);
+  BOOST_TEST(world.count(1, delivery_state::in_flight) == 1U);
+  world.hangs = false;
+  world.own(virtual_system::fence_);
+  world.advance(3s);
+  BOOST_TEST(world.interrupted() == 1U);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_that_does_not_answer_is_shown_so) {
+  supervised world;
+  world.submit({.id = "a"});
+  world.settle();
+  bool fails = true; // nobody but DELIVERY asks for the time to describe itself
+  world.context.wall_now = [&] {
+    if (std::exchange(fails, false))
+      throw std::runtime_error("no time");
+    return world.wall();
+  };
+  const auto shown = world.actor(first_path);
+  const auto other = world.actor(second_path);
+  world.context.wall_now = [&] { return world.wall(); };
+  BOOST_REQUIRE(shown.has_value());
+  BOOST_TEST(shown->kind == "delivery");
+  BOOST_TEST(shown->state == "not_answering");
+  BOOST_TEST(other.has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -32,7 +32,7 @@ def read_arguments():
     parser.add_argument("--rate", type=float, default=10000, help="of the open-loop passes; 0 leaves them out")
     parser.add_argument("--no-closed", action="store_true", help="leave out the closed-loop passes")
     parser.add_argument("--only", choices=PROGRAMS, help="one program, no ratio")
-    parser.add_argument("--endpoint", type=json.loads, default={}, metavar="JSON",
+    parser.add_argument("--endpoint", type=json.loads, default={"max_in_flight": 256}, metavar="JSON",
                         help='more fields of the endpoint, e.g. \'{"max_in_flight":64}\'')
     parser.add_argument("--serve", action="append", default=[], metavar="ARG", help="one more argument of `serve`")
     parser.add_argument("--drain", type=float, default=60, help="seconds within which the backlog must be gone")

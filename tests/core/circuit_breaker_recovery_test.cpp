@@ -140,4 +140,34 @@ BOOST_AUTO_TEST_CASE(words_are_the_contracts) {
   BOOST_TEST(to_string(static_cast<state>(3)).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_restored_breaker_that_stays_closed_for_a_window_forgets_its_long_cool_down) {
+  using namespace std::chrono_literals;
+  const breaker_policy policy{.failures = 1, .window = 60s, .cool_down = 1s, .jitter = 0};
+  const mono_time mono{1'000h};
+  const wall_time wall{std::chrono::hours{24 * 365 * 50}};
+  const stored_breaker stored{.state = breaker_state::closed, .opened_in_a_row = 5, .since = wall - 20s};
+  const auto soon = restored_breaker(stored, mono, wall);
+  const auto early = step(soon, breaker_input::failure, soon.epoch, mono + 39s, 0.5, policy).next;
+  BOOST_TEST((*early.next_at == mono + 39s + 32s));
+  const auto later = step(soon, breaker_input::failure, soon.epoch, mono + 40s, 0.5, policy).next;
+  BOOST_TEST((*later.next_at == mono + 40s + 1s));
+}
+
+BOOST_AUTO_TEST_CASE(a_restored_breaker_waits_for_its_probe_time_whatever_the_clock_says) {
+  using namespace std::chrono_literals;
+  const mono_time mono{1'000h};
+  const wall_time wall{std::chrono::hours{24 * 365 * 50}};
+  const auto open = restored_breaker({breaker_state::open, 3, wall - 5s, wall + 20s}, mono, wall);
+  BOOST_TEST((open.state == breaker_state::open));
+  BOOST_TEST(open.opened_in_a_row == 3U);
+  BOOST_TEST((*open.next_at == mono + 20s));
+  const auto overdue = restored_breaker({breaker_state::open, 3, wall - 50s, wall - 20s}, mono, wall);
+  BOOST_TEST((*overdue.next_at == mono));
+  const auto half = restored_breaker({breaker_state::half_open, 3, wall, {}}, mono, wall);
+  BOOST_TEST((half.state == breaker_state::open));
+  BOOST_TEST((*half.next_at == mono));
+  const auto skewed = restored_breaker({breaker_state::closed, 3, wall + 1h, {}}, mono, wall);
+  BOOST_TEST((*skewed.closed_since == mono));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

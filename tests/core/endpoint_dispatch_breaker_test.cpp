@@ -144,6 +144,23 @@ BOOST_AUTO_TEST_CASE(a_row_claimed_before_the_word_of_its_release_came_is_not_dr
   BOOST_TEST(bench.dispatch.idle());
 }
 
+BOOST_AUTO_TEST_CASE(the_late_word_of_an_earlier_write_does_not_answer_for_the_next_one) {
+  auto bench = cooling();
+  bench.wake();
+  bench.brings(3, 1, {}, 1);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, good);
+  bench.due();
+  bench.brings(3, 1, {}, 2);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, bad);
+  const auto due = *bench.out.writes.at(0).next_attempt_at;
+  bench.record(dispatch_bench::id(3), false, recorded_write::row{delivery_state::in_flight, dispatch_bench::fence_});
+  BOOST_TEST(bench.dispatch.knows(dispatch_bench::id(3)));
+  BOOST_TEST(!bench.out.wanted_claim.has_value());
+  bench.record(dispatch_bench::id(3));
+  BOOST_TEST(!bench.dispatch.knows(dispatch_bench::id(3)));
+  BOOST_TEST((bench.dispatch.next_due() == due));
+}
+
 BOOST_AUTO_TEST_CASE(a_restored_open_breaker_waits_for_its_stored_probe_time) {
   dispatch_bench bench;
   bench.restore({.state = breaker_state::open, .opened_in_a_row = 3, .next_at = bench.mono + 20s});
@@ -152,6 +169,36 @@ BOOST_AUTO_TEST_CASE(a_restored_open_breaker_waits_for_its_stored_probe_time) {
   BOOST_TEST((bench.dispatch.wake_at(bench.now()) == bench.mono + 20s));
   BOOST_TEST(bench.wake());
   BOOST_TEST(bench.out.wanted_claim->limit == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_does_not_wait_for_requests_from_before_the_breaker_opened) {
+  auto bench = tripped(); // of a window of two, one still runs
+  bench.record(dispatch_bench::id(1));
+  bench.record(dispatch_bench::id(3));
+  BOOST_TEST(bench.dispatch.sending() == 1U);
+  BOOST_TEST(bench.wake());
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value());
+  bench.brings(3, 1);
+  BOOST_TEST(bench.out.starts.size() == 1U);
+  BOOST_TEST(bench.dispatch.gate().probes_running == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(with_the_window_full_of_old_requests_a_probe_is_claimed_when_a_place_is_free) {
+  auto policy = window_of(1);
+  policy.breaker.failures = 1;
+  dispatch_bench bench{policy};
+  policy.max_in_flight = 2;
+  bench.configure(policy);
+  bench.ride(1, 2);
+  const auto old = bench.out.starts.at(1);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, bad);
+  bench.record(dispatch_bench::id(1));
+  policy.max_in_flight = 1;
+  bench.configure(policy);
+  BOOST_TEST(bench.wake());
+  BOOST_TEST(!bench.out.wanted_claim.has_value());
+  bench.finish(old, bad);
+  BOOST_TEST(bench.out.wanted_claim.has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -18,12 +18,14 @@ BOOST_AUTO_TEST_CASE(crashes_close_together_wait_longer_each_and_end_in_quaranti
   restart_budget budget;
   for (const auto expected : {100ms, 200ms, 400ms, 800ms, 1'000ms}) {
     const auto out = on_crash(budget, start, policy);
+    BOOST_TEST(!out.quarantined);
     BOOST_TEST((out.restart_after == expected));
     budget = out.next;
   }
   for (int i = 0; i < 100; ++i) {
     const auto out = on_crash(budget, start + milliseconds{i}, policy);
-    BOOST_TEST(!out.restart_after);
+    BOOST_TEST(out.quarantined);
+    BOOST_TEST((out.restart_after == policy.quarantine));
     BOOST_TEST(out.next.crashes.size() == 6U, "memory stays bounded");
     budget = out.next;
   }
@@ -35,7 +37,7 @@ BOOST_AUTO_TEST_CASE(crashes_that_left_the_window_are_forgotten) {
   restart_budget budget;
   budget = on_crash(budget, start, policy).next;
   budget = on_crash(budget, start + 30s, policy).next;
-  BOOST_TEST(!on_crash(budget, start + 59'999ms, policy).restart_after);
+  BOOST_TEST(on_crash(budget, start + 59'999ms, policy).quarantined);
   const auto later = on_crash(budget, start + 60s, policy); // the first is a window old
   BOOST_TEST((later.restart_after == 200ms));
   BOOST_TEST(later.next.crashes.size() == 2U);
@@ -47,15 +49,29 @@ BOOST_AUTO_TEST_CASE(child_that_crashes_now_and_then_is_restarted_for_ever) {
   restart_budget budget;
   for (int i = 0; i < 1'000; ++i) {
     const auto out = on_crash(budget, start + i * 20s, {});
-    BOOST_REQUIRE(out.restart_after.has_value());
+    BOOST_REQUIRE(!out.quarantined);
     BOOST_REQUIRE(out.next.crashes.size() <= 3U);
     budget = out.next;
   }
 }
 
+BOOST_AUTO_TEST_CASE(quarantine_ends_by_itself_and_a_relapse_is_the_next_one_at_once) {
+  const restart_policy policy{.crashes_max = 1, .window = 60s, .quarantine = 300s};
+  auto budget = on_crash({}, start, policy).next;
+  const auto first = on_crash(budget, start + 1s, policy);
+  BOOST_TEST(first.quarantined);
+  const auto released = start + 1s + first.restart_after;
+  const auto relapse = on_crash(first.next, released + 59s, policy);
+  BOOST_TEST(relapse.quarantined);
+  BOOST_TEST((relapse.restart_after == 300s));
+  const auto recovered = on_crash(first.next, released + 60s, policy);
+  BOOST_TEST(!recovered.quarantined);
+  BOOST_TEST((recovered.restart_after == policy.delay_first));
+}
+
 BOOST_AUTO_TEST_CASE(no_budget_means_quarantine_at_the_first_crash) {
   const auto out = on_crash({}, start, {.crashes_max = 0});
-  BOOST_TEST(!out.restart_after);
+  BOOST_TEST(out.quarantined);
   BOOST_TEST(out.next.crashes.size() == 1U);
 }
 
@@ -66,8 +82,8 @@ BOOST_AUTO_TEST_CASE(delay_grows_to_its_cap_without_overflow) {
   milliseconds before{};
   for (int i = 0; i < 1'000; ++i) {
     const auto out = on_crash(budget, start, policy);
-    BOOST_REQUIRE((*out.restart_after >= before && *out.restart_after <= policy.delay_max));
-    before = *out.restart_after;
+    BOOST_REQUIRE((out.restart_after >= before && out.restart_after <= policy.delay_max));
+    before = out.restart_after;
     budget = out.next;
   }
   BOOST_TEST((before == policy.delay_max));

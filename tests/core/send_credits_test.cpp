@@ -95,4 +95,28 @@ BOOST_AUTO_TEST_CASE(whoever_closes_and_then_counts_misses_no_one_who_took) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_taken_credit_that_is_dropped_comes_back_and_one_that_is_settled_does_not) {
+  const auto credits = std::make_shared<send_credits>();
+  BOOST_TEST(!taken_credit::from(credits));
+  credits->lend(7, 2);
+  {
+    auto first = taken_credit::from(credits);
+    BOOST_TEST(first.under() == 7);
+    auto second = taken_credit::from(credits);
+    BOOST_TEST(!taken_credit::from(credits));
+    first = std::move(second); // what it held comes back
+    BOOST_TEST(credits->taken() == 1);
+    BOOST_TEST(credits->available() == 1);
+    BOOST_TEST(!second);
+  }
+  BOOST_TEST(credits->taken() == 0);
+  BOOST_TEST(credits->available() == 2);
+  auto rides = taken_credit::from(credits);
+  rides.settle();
+  rides.give_back();
+  BOOST_TEST(!rides);
+  BOOST_TEST(credits->taken() == 0);
+  BOOST_TEST(credits->available() == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -71,6 +71,15 @@ BOOST_AUTO_TEST_CASE(no_text_can_forge_or_break_a_line) {
   BOOST_TEST(value.ends_with(" \xc3\xa9"));
 }
 
+BOOST_AUTO_TEST_CASE(no_value_can_forge_a_field) {
+  const captured_log log{log_format::json};
+  log_event(spdlog::level::warn, "from outside", {{"value", "x\x1fnode=other\x1eready=true"}});
+  const auto line = boost::json::parse(log.text()).as_object();
+  BOOST_TEST(line.size() == 5U);
+  BOOST_TEST(line.at("node").as_string() == "n1");
+  BOOST_TEST(line.at("value").as_string() == "x node=other ready=true");
+}
+
 BOOST_AUTO_TEST_CASE(text_lines_are_for_people) {
   const captured_log log{log_format::text};
   log_event(spdlog::level::info, "listening", {{"at", "127.0.0.1:8080"}, {"evil", "x\ny"}});

@@ -2,8 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <thread>
 
 #include <sys/wait.h>
@@ -67,6 +69,40 @@ BOOST_AUTO_TEST_CASE(the_second_ends_the_process_with_1_after_the_last_act) {
   });
   BOOST_TEST(WIFEXITED(plain));
   BOOST_TEST(WEXITSTATUS(plain) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_act_that_runs_is_not_taken_away_under_its_feet) {
+  const int status = status_of_child([] {
+    signal_watch watch;
+    std::promise<void> begun, cleared;
+    watch.set_last_act([&, gone = cleared.get_future().share()] {
+      begun.set_value();
+      ::_exit(gone.wait_for(std::chrono::milliseconds{200}) == std::future_status::ready ? 5 : 7);
+    });
+    ::kill(::getpid(), SIGTERM);
+    watch.wait();
+    ::kill(::getpid(), SIGTERM);
+    begun.get_future().wait();
+    watch.set_last_act({}); // returns only when the act has ended, and with it the process
+    cleared.set_value();
+    ::pause();
+  });
+  BOOST_TEST(WIFEXITED(status));
+  BOOST_TEST(WEXITSTATUS(status) == 7);
+}
+
+BOOST_AUTO_TEST_CASE(an_act_that_was_taken_back_does_not_run) {
+  const int status = status_of_child([] {
+    signal_watch watch;
+    watch.set_last_act([] { ::_exit(7); });
+    watch.set_last_act({});
+    ::kill(::getpid(), SIGTERM);
+    watch.wait();
+    ::kill(::getpid(), SIGTERM);
+    ::pause();
+  });
+  BOOST_TEST(WIFEXITED(status));
+  BOOST_TEST(WEXITSTATUS(status) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(the_end_can_be_asked_for_from_inside_and_a_broken_pipe_is_no_end) {

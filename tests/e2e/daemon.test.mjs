@@ -11,22 +11,15 @@ import { until } from './support/until.mjs';
 
 const source_secret = 'It\'s a Secret to Everybody';
 
-/** Whether anything accepts on that port of the loopback. */
-async function is_port_taken(port) {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(true));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
-  });
-}
-
-/** A port that nothing has at the moment. */
-async function free_port() {
+/** Runs `work('127.0.0.1:port')` while something else listens there. */
+async function with_taken_address(work) {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  try {
+    return await work(`127.0.0.1:${server.address().port}`);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 async function readiness(daemon) {
@@ -73,13 +66,15 @@ describe('serve without what it needs', () => {
   after(() => workspace.close());
 
   test('no master key: ends with 1, names the key, and opens no port', async () => {
-    const port = await free_port();
-    const flags = ['serve', ...workspace.database_flags, '--public', `127.0.0.1:${port}`, '--operator', '127.0.0.1:0'];
-    const { status, stdout, stderr } = await run(flags);
-    assert.equal(status, 1);
-    assert.equal(stdout, '');
-    assert.match(stderr, /secrets\.master_key/);
-    assert.equal(await is_port_taken(port), false);
+    // Had it opened a port before it looked for the key, it would have met one that is taken, and said so.
+    await with_taken_address(async (taken) => {
+      const flags = ['serve', ...workspace.database_flags, '--public', taken, '--operator', '127.0.0.1:0'];
+      const { status, stdout, stderr } = await run(flags);
+      assert.equal(status, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, /secrets\.master_key/);
+      assert.ok(!stderr.includes(taken), stderr);
+    });
     assert.equal(workspace.postmaster(), null);
   });
 
@@ -90,13 +85,11 @@ describe('serve without what it needs', () => {
   });
 
   test('a port that is taken: ends with 1 and names the listener', async () => {
-    const server = createServer();
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const taken = `127.0.0.1:${server.address().port}`;
-    const { status, stderr } = await run(['serve', ...workspace.database_flags, '--dev', '--public', taken, '--operator', '127.0.0.1:0']);
-    await new Promise((resolve) => server.close(resolve));
-    assert.equal(status, 1);
-    assert.ok(stderr.includes(taken), stderr);
+    await with_taken_address(async (taken) => {
+      const { status, stderr } = await run(['serve', ...workspace.database_flags, '--dev', '--public', taken, '--operator', '127.0.0.1:0']);
+      assert.equal(status, 1);
+      assert.ok(stderr.includes(taken), stderr);
+    });
     assert.equal(workspace.postmaster(), null);
   });
 
@@ -113,7 +106,7 @@ describe('a node with its private PostgreSQL', () => {
   const ingest_url = () => daemon.public_url + tenant.ingest_path;
 
   before(async () => {
-    workspace = new Workspace();
+    workspace = new Workspace({ POSTRIDER_LOG__LEVEL: 'trace' });
     receiver = await Receiver.start();
     daemon = await workspace.start();
   });
@@ -283,8 +276,13 @@ describe('a node with its private PostgreSQL', () => {
     await until(() => receiver.successes().has(answer.body.event_id), { deadline_ms: 1_000, what: 'its delivery, before the end' });
   });
 
-  test('no log line holds a secret', async () => {
-    for (const secret of [source_secret, tenant.secret, key]) assert.ok(!daemon.stderr.includes(secret));
+  test('no log line of any daemon holds a secret, at the finest level', async () => {
+    const logs = workspace.logs();
+    assert.ok(logs.length >= 4, `${logs.length} daemons`);
+    for (const log of logs) {
+      assert.match(log, /"message":"starting"/);
+      for (const secret of [source_secret, tenant.secret, key]) assert.ok(!log.includes(secret));
+    }
   });
 });
 
@@ -352,5 +350,77 @@ describe('a node whose database is away at the start', () => {
     assert.equal(answer.status, 200);
     const request = await until(() => receiver.requests.find((r) => r.webhook_id === answer.body.event_id), { what: 'the delivery' });
     assert.equal(request.signature, 'valid');
+  });
+});
+
+describe('a graceful stop', () => {
+  let workspace, receiver, release;
+  before(async () => {
+    workspace = new Workspace();
+    const released = new Promise((resolve) => (release = resolve));
+    receiver = await Receiver.start(({ path }) => (path === '/slow' ? released.then(() => 200) : 200));
+  });
+  after(async () => {
+    release();
+    await workspace.close();
+    await receiver.close();
+  });
+
+  test('readiness 503, the listener closed, what is in flight ended and recorded, and exit 0, in that order', async () => {
+    let daemon = await workspace.start();
+    const key = await workspace.operator_key();
+    const tenant = await new Api(daemon.public_url, key).tenant_with_endpoint('acme', { source_secret, url: `${receiver.url}/slow` });
+    receiver.expect_signed_by('/slow', tenant.secret);
+    const answer = await post_webhook(daemon.public_url + tenant.ingest_path, { secret: source_secret, body: '{}', id: randomUUID() });
+    assert.equal(answer.status, 200);
+    await until(() => receiver.requests.length === 1, { what: 'the request at the receiver' });
+
+    daemon.send('SIGTERM');
+    await until(async () => (await readiness(daemon)).status === 503, { deadline_ms: 1_000, what: '503 of /readyz' });
+    const refused = () => fetch(`${daemon.public_url}/in/acme/github`, { method: 'POST' }).then(() => false, () => true);
+    await until(refused, { deadline_ms: 10_000, what: 'the end of the public listener' });
+    assert.equal((await readiness(daemon)).status, 503); // the operator listener goes last
+    assert.equal(daemon.ended, undefined);
+    release();
+    assert.deepEqual(await daemon.end(20_000), { status: 0, signal: null });
+    assert.equal(receiver.requests.length, 1);
+
+    daemon = await workspace.start();
+    await until(async () => (await readiness(daemon)).status === 200, { what: 'readiness' });
+    const api = new Api(daemon.public_url, key);
+    const { data } = await api.get(`/v1/tenants/acme/deliveries?event=${answer.body.event_id}`);
+    assert.equal(data.length, 1);
+    assert.equal(data[0].state, 'succeeded');
+    const { attempts } = await api.get(`/v1/tenants/acme/deliveries/${data[0].id}`);
+    assert.deepEqual(attempts.map((attempt) => [attempt.number, attempt.outcome]), [[1, 'succeeded']]);
+    assert.equal(receiver.requests.length, 1);
+  });
+});
+
+describe('a database that accepts and never answers', () => {
+  let workspace, daemon;
+  before(() => (workspace = new Workspace()));
+  after(async () => {
+    if (workspace.postmaster()) workspace.signal_database('SIGCONT');
+    await daemon?.kill();
+    await workspace.close();
+  });
+
+  test('not ready within 5 seconds, /actors still answers, and SIGTERM ends the node all the same', async () => {
+    const other = await workspace.start({ node: 'bringer' });
+    const key = await workspace.operator_key();
+    await other.kill(); // its PostgreSQL stays
+    const flags = ['--database-url', workspace.database_url, '--public', '127.0.0.1:0', '--operator', '127.0.0.1:0', '--node', 'bringer', '--dev'];
+    daemon = await Daemon.start(flags, { env: { ...Workspace.environment, POSTRIDER_SHUTDOWN__DRAIN_MS: '5000' } });
+    await until(async () => (await readiness(daemon)).status === 200, { what: 'readiness' });
+    const actors = async () => (await new Api(daemon.operator_url, key).ask('GET', '/actors')).status;
+    assert.equal(await actors(), 200);
+
+    workspace.signal_database('SIGSTOP');
+    await until(async () => (await readiness(daemon)).status === 503, { deadline_ms: 5_000, what: '503 of /readyz' });
+    assert.equal((await fetch(`${daemon.operator_url}/healthz`)).status, 200);
+    await until(async () => (await actors()) === 200, { deadline_ms: 15_000, what: 'the actors' });
+    daemon.send('SIGTERM');
+    assert.equal((await daemon.end(20_000)).status, 0, daemon.stderr); // 5.1 s and a margin for a busy machine
   });
 });

@@ -1,3 +1,4 @@
+#include "net/beast_head.hpp"
 #include "net/chunked_body.hpp"
 #include "net/http_guard.hpp"
 #include "net/response_reader.hpp"
@@ -31,13 +32,28 @@ void http_request(std::string_view bytes) {
   require(head.fields.find('\0') == std::string_view::npos, "no NUL passes");
   require(head.framing != body_framing::until_close, "no request is framed by the close");
   require(head.http_1_0 || valid_host(head.host), "HTTP/1.1 names a host");
+  request_head twice;
+  require(!read_request_head(block, limits, twice), "what passes the guard, Beast reads in the same way");
+  require(twice.framing == head.framing && twice.content_length == head.content_length && twice.method == head.method &&
+            twice.target == head.target && twice.fields == head.fields && twice.host == head.host &&
+            twice.content_type == head.content_type && twice.authorization == head.authorization &&
+            twice.keep_alive <= head.keep_alive,
+          "guard and Beast find the same");
 }
 
 void http_response(std::string_view bytes) {
   response_head head;
   const auto found = find_head_end(bytes, 0, {});
-  if (found.end >= 4 && !guard_response(bytes.substr(0, found.end), {}, head))
-    require(head.status >= 100 && head.status <= 599, "a status is one of five classes");
+  const auto block = bytes.substr(0, found.end);
+  if (found.end < 4 || guard_response(block, {}, head))
+    return;
+  require(head.status >= 100 && head.status <= 599, "a status is one of five classes");
+  response_head twice;
+  require(!read_response_head(block, {}, twice), "what passes the guard, Beast reads in the same way");
+  require(twice.status == head.status && twice.framing == head.framing && twice.content_length == head.content_length &&
+            twice.retry_after == head.retry_after && twice.webhook_delivery == head.webhook_delivery &&
+            twice.keep_alive <= head.keep_alive,
+          "guard and Beast find the same");
 }
 
 void chunks(std::string_view bytes) {
@@ -96,15 +112,20 @@ void response(std::string_view bytes) {
 }
 
 constexpr std::string_view token_alphabet = "aZ09 \t\r\n:;,=/-.%\"HTTP/1.";
-constexpr std::array<std::string_view, 3> request_samples{
+constexpr std::array<std::string_view, 4> request_samples{
   "POST /in/a/b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
   "POST / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n0\r\n\r\n",
+  "PUT http://h/ HTTP/1.1\r\nHost: h\r\nConnection: close, x\r\nProxy-Connection: keep-alive\r\nUpgrade: \th2c "
+  "\r\n\r\n",
   "GET /x?y=%20 HTTP/1.0\r\n\r\n"};
-constexpr std::array<std::string_view, 4> response_samples{
+constexpr std::array<std::string_view, 6> response_samples{
   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok",
   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 120\r\nTransfer-Encoding: "
   "chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
-  "HTTP/1.0 410 Gone\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"};
+  "HTTP/1.0 410 Gone\r\n\r\nuntil the end",
+  "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+  "HTTP/1.1 200\r\nContent-Length: 0\r\nWebhook-Delivery: disable\r\n\r\n",
+  "HTTP/1.1 304 Same\r\nTransfer-Encoding: chunked\r\n\r\n"};
 constexpr std::array<std::string_view, 2> chunk_samples{"3\r\nabc\r\n0\r\n\r\n",
                                                         "a;x=\"y\"\r\n0123456789\r\n1\r\nz\r\n0\r\nT: v\r\n\r\n"};
 

@@ -271,12 +271,110 @@ BOOST_AUTO_TEST_CASE(operators_see_actors_health_and_metrics) {
   const auto page = on("/metrics");
   BOOST_TEST(page.header("content-type").starts_with("text/plain; version=0.0.4"));
   BOOST_TEST(page.body.find("\npostrider_ingest_duration_seconds_bucket{le=\"+Inf\"} ") != std::string::npos);
+  BOOST_TEST(page.body.find("\npostrider_ingest_duration_seconds_bucket{le=\"0.0025\"} ") != std::string::npos);
+  BOOST_TEST(page.body.find("\n# TYPE postrider_ingest_requests_total counter\n") != std::string::npos);
   std::size_t at = 0;
   while (at < page.body.size()) {
     const auto line = page.body.substr(at, page.body.find('\n', at) - at);
     BOOST_TEST((line.starts_with("# ") || line.starts_with("postrider_")), line);
     at += line.size() + 1;
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_one_is_told_of_as_a_batch) {
+  const std::string one = R"({"url":"https://example.com/","sources":["nobody"]})";
+  const std::vector<std::string> alone{"/sources/0 source-unknown"};
+  const std::vector<std::string> in_batch{"/endpoints/0/sources/0 source-unknown"};
+  BOOST_TEST(errors(call("POST", base + "/endpoints", admin, one)) == alone, boost::test_tools::per_element());
+  BOOST_TEST(errors(call("POST", base + "/endpoints", admin, R"({"endpoints":[)" + one + "]}")) == in_batch,
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_carries_a_secret_is_not_to_be_stored) {
+  const auto made = call("POST", base + "/endpoints", admin, R"({"url":"https://example.com/"})");
+  BOOST_TEST(made.status == 201);
+  BOOST_TEST(made.header("cache-control") == "no-store");
+  const auto secret = call("GET", base + "/endpoints/" + text(made.json(), "id") + "/secret", admin);
+  BOOST_TEST(secret.header("cache-control") == "no-store");
+}
+
+BOOST_AUTO_TEST_CASE(fractions_are_written_as_people_write_them) {
+  const auto made = call("POST", base + "/endpoints", admin, R"({"url":"https://example.com/"})");
+  BOOST_TEST(made.body.find(R"("jitter":0.25)") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_key_the_body_is_not_read) {
+  raw_client client{public_address()};
+  client.send("POST /v1/tenants HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+              "Transfer-Encoding: chunked\r\n\r\n"); // and silence
+  const auto answer = client.receive();
+  BOOST_TEST(answer.status == 401);
+  BOOST_TEST(!answer.header("www-authenticate").empty());
+  BOOST_TEST(client.closed());
+}
+
+BOOST_AUTO_TEST_CASE(a_path_that_is_no_text_is_no_path) {
+  for (const auto* const bad : {"acme%00junk", "%ff", "acme%0a", "%c0%af", "%ed%a0%80", "acme%7f"})
+    BOOST_TEST(call("GET", std::string{"/v1/tenants/"} + bad, op).status == 404, bad);
+  BOOST_TEST(call("GET", base + "/deliveries?state=%ff", op).code() == "parameter-invalid");
+}
+
+BOOST_AUTO_TEST_CASE(the_actors_are_seen_while_the_database_is_away_with_a_key_that_it_confirmed_lately) {
+  const auto status_of = [&](const char* path, const std::string& key) {
+    return call("GET", path, key, "", true).status;
+  };
+  BOOST_TEST(status_of("/actors", op) == 200);
+  store.away = true;
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(status_of("/actors", op) == 200);
+    BOOST_TEST(status_of("/actors/node/n1", op) == 200);
+    BOOST_TEST(status_of("/v1/tenants", op) == 503);                             // nothing else
+    BOOST_TEST(status_of("/actors", store.add_key(api_role::operator_)) == 503); // not confirmed yet
+    BOOST_TEST(status_of("/actors", admin) == 503);
+  }
+  store.silent = true; // it hangs: who was told before that it is away does not wait again
+  BOOST_TEST(status_of("/actors", op) == 200);
+  store.silent = false;
+  store.away = false;
+  BOOST_TEST(status_of("/actors", admin) == 403);
+}
+
+BOOST_AUTO_TEST_CASE(confirmed_operators_are_forgotten_in_time) {
+  confirmed_operators all;
+  const mono_time start{};
+  const wall_time wall{};
+  const auto hash = hash_api_key("prk_one");
+  api_key_record record;
+  record.role = api_role::operator_;
+  all.note(hash, record, start);
+  BOOST_TEST(all.find(hash, start + confirmed_operators::lifetime - milliseconds{1}, wall).has_value());
+  BOOST_TEST(!all.find(hash, start + confirmed_operators::lifetime, wall).has_value());
+  all.note(hash, record, start);
+  all.note(hash, std::nullopt, start); // revoked
+  BOOST_TEST(!all.find(hash, start, wall).has_value());
+  record.expires_at = wall + milliseconds{5};
+  all.note(hash, record, start);
+  BOOST_TEST(all.find(hash, start, wall).has_value());
+  BOOST_TEST(!all.find(hash, start, wall + milliseconds{5}).has_value());
+  record = {};
+  record.role = api_role::tenant_admin;
+  all.note(hash, record, start);
+  BOOST_TEST(!all.find(hash, start, wall).has_value());
+  record.role = api_role::operator_;
+  for (std::size_t i = 0; i <= confirmed_operators::keys_max; ++i)
+    all.note(hash_api_key("prk_" + std::to_string(i)), record, start + milliseconds{static_cast<int>(i)});
+  BOOST_TEST(!all.find(hash_api_key("prk_0"), start, wall).has_value());
+  BOOST_TEST(all.find(hash_api_key("prk_1"), start, wall).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(lists_of_actors_have_the_bounds_of_every_list) {
+  actors.add_deliveries(300);
+  const auto size_of = [&](const std::string& query) {
+    return call("GET", "/actors" + query, op, "", true).json().at("data").as_array().size();
+  };
+  BOOST_TEST(size_of("") == 50u);
+  BOOST_TEST(size_of("?limit=9999") == 250u);
+  BOOST_TEST(call("GET", "/actors?limit=0", op, "", true).status == 400);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

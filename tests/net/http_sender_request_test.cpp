@@ -151,14 +151,28 @@ BOOST_AUTO_TEST_CASE(an_endpoint_without_a_usable_secret_is_never_called) {
   loopback_server server{answering(ok_response())};
   auto to = endpoint(server.url());
   to->secrets = {{"whsec_not base64!"}};
-  BOOST_TEST(send(to).facts.failure == attempt_reason::address_blocked);
+  BOOST_TEST(send(to).facts.failure == attempt_reason::network_unreachable);
   BOOST_TEST(server.accepted() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_kept_connection_is_not_used_by_a_configuration_without_a_usable_secret) {
+  std::atomic<int> answered{0};
+  loopback_server server{[&](peer& client) {
+    while (!client.read_request().empty() && client.send(ok_response()))
+      ++answered;
+  }};
+  const auto to = endpoint(server.url());
+  BOOST_TEST(send(to).facts.http_status == 200);
+  auto newer = std::make_shared<endpoint_config>(*to);
+  newer->secrets = {{"whsec_not base64!"}};
+  BOOST_TEST(send(newer).facts.failure == attempt_reason::network_unreachable);
+  BOOST_TEST(answered.load() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(http_is_refused_where_only_https_is_allowed) {
   settings.https_only = true;
   loopback_server server{answering(ok_response())};
-  BOOST_TEST(send(server.url()).facts.failure == attempt_reason::address_blocked);
+  BOOST_TEST(send(server.url()).facts.failure == attempt_reason::tls_handshake);
   BOOST_TEST(server.accepted() == 0);
 }
 

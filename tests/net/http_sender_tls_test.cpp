@@ -128,6 +128,26 @@ BOOST_AUTO_TEST_CASE(a_session_is_resumed_on_the_endpoints_next_connection_only)
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_session_is_resumed_after_a_peer_that_closes_its_bare_socket) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    resumed = 0;
+    loopback_server server{[&, context = authority.server({.version_max = version})](peer& client) {
+      if (!client.start_tls(context.get()))
+        return;
+      resumed += client.resumed() ? 1 : 0;
+      client.read_request();
+      client.send("HTTP/1.1 200 OK\r\n\r\nup to the end");
+      client.close_bare();
+    }};
+    const auto to = endpoint(at("https", "hooks.test", server), version);
+    const auto first = send(to);
+    BOOST_TEST(first.facts.http_status == 200);
+    BOOST_TEST(first.excerpt == "up to the end");
+    BOOST_TEST(send(to).facts.http_status == 200);
+    BOOST_TEST(resumed.load() == 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_tls_connection_that_the_peer_has_closed_is_not_used) {
   std::atomic<int> closed{0};
   loopback_server server{[&, context = authority.server({})](peer& client) {

@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(beyond_the_admission_bound_requests_are_refused) {
 
 BOOST_AUTO_TEST_CASE(bodies_being_read_share_one_bound) {
   http_server_limits limits;
-  limits.unread_bodies_max = 1'000;
+  limits.ingest_bodies_max = 1'000;
   server_fixture fixture{limits};
   raw_client first{fixture.public_address()};
   first.send(head + "Expect: 100-continue\r\nContent-Length: 900\r\n\r\n");
@@ -220,6 +220,88 @@ BOOST_AUTO_TEST_CASE(bodies_being_read_share_one_bound) {
   first.send(std::string(900, 'x'));
   BOOST_TEST(first.receive().status == 200);
   BOOST_TEST(ask(fixture, head + "Content-Length: 200\r\n\r\n" + std::string(200, 'x')).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(bodies_that_are_announced_and_not_sent_keep_nobody_out) {
+  http_server_limits limits;
+  limits.ingest_bodies_max = 64 * 1024;
+  server_fixture fixture{limits};
+  std::vector<std::unique_ptr<raw_client>> silent;
+  for (int i = 0; i < 6; ++i) {
+    silent.push_back(std::make_unique<raw_client>(fixture.public_address()));
+    silent.back()->send(head + (i % 2 == 0 ? "Transfer-Encoding: chunked" : "Content-Length: 1000000") +
+                        "\r\nExpect: 100-continue\r\n\r\n");
+    BOOST_TEST(silent.back()->receive().status == 100);
+  }
+  BOOST_TEST(ask(fixture, whole).status == 200);
+  BOOST_TEST(fixture.counts.http_overloaded.value() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_grows_beyond_the_bound_of_all_is_refused_and_counted) {
+  http_server_limits limits;
+  limits.ingest_bodies_max = 64 * 1024;
+  server_fixture fixture{limits};
+  const std::string half(40 * 1024, 'x');
+  for (const auto* const framing : {"Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n30d40\r\n"}) {
+    raw_client client{fixture.public_address()};
+    client.send(head + framing + half + half);
+    const auto answer = client.receive();
+    BOOST_TEST(answer.status == 503);
+    BOOST_TEST(!answer.header("retry-after").empty());
+  }
+  BOOST_TEST(fixture.counts.http_overloaded.value() == 2u);
+  BOOST_TEST(fixture.counts.ingest_overloaded.value() == 2u);
+  BOOST_TEST(ask(fixture, head + "Content-Length: 40960\r\n\r\n" + half).status == 200); // all was given back
+}
+
+BOOST_AUTO_TEST_CASE(the_api_has_a_bound_of_its_own) {
+  http_server_limits limits;
+  limits.api_bodies_max = 1'000;
+  server_fixture fixture{limits};
+  const auto key = fixture.store.add_key(api_role::operator_);
+  raw_client client{fixture.public_address()};
+  client.send("POST /v1/tenants HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + key +
+              "\r\nContent-Type: application/json\r\nContent-Length: 2000\r\n\r\n");
+  BOOST_TEST(client.receive().status == 503);
+  BOOST_TEST(ask(fixture, head + "Content-Length: 2000\r\n\r\n" + std::string(2'000, 'x')).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_keeps_the_least_rate_outlives_the_first_deadline) {
+  auto limits = quick();
+  limits.body_rate_min = 10; // a tenth of a second for each byte
+  server_fixture fixture{limits};
+  raw_client client{fixture.public_address()};
+  client.send(head + "Content-Length: 100\r\n\r\n" + std::string(99, 'x'));
+  BOOST_TEST(ask(fixture, head + "Content-Length: 5\r\n\r\n").status == 408); // one that sends nothing
+  client.send("x");
+  BOOST_TEST(client.receive().status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(an_exception_of_a_route_costs_its_connection_alone) {
+  struct : http_handler {
+    head_verdict examine(const request_head&, std::string_view, std::string_view) override { return {100, false, {}}; }
+    std::unique_ptr<http_response> handle(http_call call) override {
+      if (call.body.empty())
+        return std::make_unique<http_response>();
+      throw std::runtime_error("a mistake");
+    }
+  } routes;
+  metrics counts;
+  io_threads threads{1};
+  http_server server{server_fixture::options({}), threads, counts};
+  const auto at = server.listen();
+  BOOST_REQUIRE(at.has_value());
+  server.start(routes, routes);
+  threads.start();
+  raw_client client{at->front()};
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+  BOOST_TEST(client.receive().status == 0);
+  raw_client next{at->front()};
+  next.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  BOOST_TEST(next.receive().status == 200);
+  auto stopped = std::async(std::launch::async, [&server] { server.stop(milliseconds{0}); });
+  BOOST_REQUIRE((stopped.wait_for(std::chrono::seconds{10}) == std::future_status::ready)); // no operation was lost
+  threads.stop();
 }
 
 BOOST_AUTO_TEST_CASE(a_full_listener_accepts_again_when_a_connection_closes) {

@@ -101,12 +101,20 @@ bool peer::closed_within(std::chrono::milliseconds most) {
   return ::poll(&one, 1, static_cast<int>(most.count())) != 0;
 }
 
+void peer::close_bare() {
+  ::shutdown(fd_, SHUT_WR);
+  if (ssl_ != nullptr)
+    SSL_set_quiet_shutdown(ssl_, 1);
+  close();
+}
+
 void peer::close() {
   if (ssl_ != nullptr) {
     SSL_shutdown(ssl_);
     SSL_free(std::exchange(ssl_, nullptr));
     ERR_clear_error();
   }
+  const std::lock_guard lock{closing_};
   if (fd_ >= 0)
     ::close(std::exchange(fd_, -1));
 }
@@ -118,6 +126,7 @@ void peer::reset() {
 }
 
 void peer::shut_down() {
+  const std::lock_guard lock{closing_};
   if (fd_ >= 0)
     ::shutdown(fd_, SHUT_RDWR);
 }

@@ -36,12 +36,14 @@ public:
   bool send(std::string_view bytes);                  ///< false: the client is gone
   void wait_for_close();                              ///< reads and drops until the client closes
   bool closed_within(std::chrono::milliseconds most); ///< whether the client closes; reads nothing
-  void close();                                       ///< with FIN
+  void close();                                       ///< with FIN, over TLS after a close_notify
+  void close_bare();                                  ///< with FIN alone
   void reset();                                       ///< with RST
   void shut_down();                                   ///< ends every wait; from another thread
 
 private:
   int fd_;
+  std::mutex closing_; // the server ends while a script closes
   SSL* ssl_ = nullptr;
   std::string unread_;
 };

@@ -175,8 +175,15 @@ public:
       one.node = "n1";
       out.actors.push_back(one);
     }
+    for (int i = 0; i < deliveries_; ++i) {
+      actor_status one;
+      one.path = "/node/n1/tenants/acme/deliveries/" + std::to_string(i);
+      one.kind = "delivery";
+      out.actors.push_back(one);
+    }
     done(std::move(out));
   }
+  void add_deliveries(int count) { deliveries_ = count; }
   void actor(std::string path, std::function<void(result<actor_status>)> done) override {
     if (path != "/node/n1")
       return done(problem{404, "actor-unknown", "there is no such actor"});
@@ -185,6 +192,9 @@ public:
     one.kind = "node";
     done(one);
   }
+
+private:
+  std::atomic<int> deliveries_{0};
 };
 
 class fake_readiness final : public readiness {
@@ -235,9 +245,10 @@ struct server_fixture {
   fake_readiness ready;
   std::shared_ptr<ingest_admission> admission = std::make_shared<ingest_admission>();
   api_auth auth{store};
+  api_worker worker;
   api_options options_of_api{false, std::make_shared<target_guard>(target_guard::rules{}), {"gold"}};
-  api_router api{api_routes(store, options_of_api), auth};
-  api_router operations{both(operator_routes(actors, ready, counts), api_routes(store, options_of_api)), auth};
+  api_router api{api_routes(store, options_of_api), auth, worker};
+  api_router operations{both(operator_routes(actors, ready, counts), api_routes(store, options_of_api)), auth, worker};
   ingest_routes ingest{gate, admission};
   prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}}};
   prefix_routes operator_listener{{{"/", &operations}}};

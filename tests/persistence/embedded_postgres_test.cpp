@@ -233,6 +233,16 @@ BOOST_AUTO_TEST_CASE(lock_files_that_name_a_living_stranger_are_stale) {
   BOOST_TEST(wait_until_ended(*stranger, std::chrono::seconds{20}));
 }
 
+BOOST_AUTO_TEST_CASE(a_lock_file_that_was_cut_short_does_not_keep_the_server_from_starting) {
+  const temporary_directory place;
+  const auto options = options_for(place.path / "db");
+  started(options).reset();
+  BOOST_REQUIRE(std::ofstream{options.directory / "data" / "postmaster.pid"}.good()); // empty
+  const auto again = started(options);
+  BOOST_TEST(again->healthy());
+  BOOST_TEST(!again->adopted());
+}
+
 BOOST_AUTO_TEST_CASE(a_path_too_long_for_a_socket_gets_a_short_socket_directory) {
   temporary_directory temporary;
   const auto directory = temporary.path / std::string(120, 'x') / "pg";

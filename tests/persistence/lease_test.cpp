@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <future>
+
 using namespace postrider;
 using namespace postrider::tests;
 using namespace std::chrono_literals;
@@ -124,6 +126,25 @@ BOOST_AUTO_TEST_CASE(a_shard_that_another_node_took_is_dropped) {
   world.lose_lease(7);
   BOOST_TEST(world.eventually([&] { return world.events().held().size() == shard_count - 1; }));
   BOOST_TEST(world.fence_of(7) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_counts_as_closed_under_a_lease_that_is_another_nodes) {
+  postgres_world world;
+  const auto tenant = world.add_tenant();
+  const auto under = world.fence_of(tenant.shard);
+  auto item = make_accept_item(world.now(), tenant, "one", 1, under);
+  const auto id = item->what->id;
+  BOOST_REQUIRE(world.subject().accept(item));
+  BOOST_REQUIRE(world.eventually([&] { return world.events().answered(id) != nullptr; }));
+  world.lose_lease(tenant.shard);
+  std::promise<std::optional<std::size_t>> interrupted;
+  world.subject().close_interrupted(tenant.no, tenant.endpoints[0], tenant.shard, under, {},
+                                    [&](std::optional<std::size_t> closed) { interrupted.set_value(closed); });
+  BOOST_TEST(!interrupted.get_future().get().has_value());
+  std::promise<bool> deleted;
+  world.subject().close_deleted(tenant.no, tenant.endpoints[0], tenant.shard, under,
+                                [&](bool closed) { deleted.set_value(closed); });
+  BOOST_TEST(!deleted.get_future().get());
 }
 
 BOOST_AUTO_TEST_CASE(stopping_commits_what_was_accepted_and_releases_the_leases) {

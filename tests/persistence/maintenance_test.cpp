@@ -95,6 +95,36 @@ BOOST_AUTO_TEST_CASE(dedupe_tables_past_the_window_are_dropped) {
              7); // not its business
 }
 
+BOOST_AUTO_TEST_CASE(a_detachment_that_was_cut_short_is_finished) {
+  for (const int day : {20, 21})
+    world.sql("select create_partitions_of((clock_timestamp() at time zone 'UTC')::date - " + std::to_string(day) +
+              ")");
+  const auto old =
+    world.sql("select 'dedupe_' || to_char((clock_timestamp() at time zone 'UTC')::date - 20, 'YYYYMMDD')")[0][0]
+      .as<std::string>();
+  {
+    pqxx::connection reader{world.url()};
+    pqxx::work reading{reader};
+    reading.exec("select from " + old); // the second phase waits for it
+    pqxx::connection beside{world.url()};
+    pqxx::nontransaction detaching{beside};
+    detaching.exec("set lock_timeout = 200");
+    BOOST_CHECK_THROW(detaching.exec("alter table dedupe detach partition " + old + " concurrently"), pqxx::sql_error);
+  }
+  BOOST_REQUIRE(world.sql("select count(*) from pg_inherits where inhdetachpending")[0][0].as<int>() == 1);
+  // One that was detached and not dropped.
+  world.sql("create table dedupe_20010101 (like dedupe)");
+  const auto failure = drop_expired(on);
+  BOOST_TEST(!failure, (failure ? failure->detail : ""));
+  BOOST_TEST(
+    world.sql("select count(*) from pg_class where relkind = 'r' and relname like 'dedupe_2%'")[0][0].as<int>() == 5);
+  BOOST_TEST(world.sql("show lock_timeout")[0][0].as<std::string>() == "0"); // of the connection beside it: untouched
+  const auto timeout = on.call([](pqxx::connection_base& connection) {
+    return pqxx::nontransaction{connection}.exec1("show lock_timeout")[0].as<std::string>();
+  });
+  BOOST_TEST(timeout.value() == "2s");
+}
+
 BOOST_AUTO_TEST_CASE(past_days_are_frozen_once) {
   world.sql("select create_partitions_of((clock_timestamp() at time zone 'UTC')::date - 3)");
   world.sql(
@@ -175,7 +205,7 @@ BOOST_AUTO_TEST_CASE(the_low_water_is_below_every_open_ride) {
 }
 
 BOOST_AUTO_TEST_CASE(a_taken_shard_is_swept_three_times_before_its_low_water_moves) {
-  const wall_time now{1'000h};
+  const mono_time now{1'000h};
   shard_table shards;
   const std::vector<shard_table::taken> taken{{{4, 2, make_fence(2, 9)}, {}}};
   shards.take(taken, now);

@@ -45,6 +45,20 @@ BOOST_AUTO_TEST_CASE(reading_and_failing_change_no_version) {
   BOOST_TEST(f.changed.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_name_is_compared_to_its_end) {
+  fixture f;
+  f.tenant("acme");
+  f.source("acme", "github");
+  using namespace std::string_literals;
+  for (const auto& name : {"acme\0x"s, "acme\0"s, "\xff"s, "acme "s, "caf\xc3\xa9"s}) {
+    check_refused(f.ask(&store::get_tenant, name), 404, "not-found");
+    check_refused(f.ask(&store::delete_tenant, name), 404, "not-found");
+  }
+  check_refused(f.ask(&store::delete_source, "acme", "github\0x"s), 404, "not-found");
+  check_refused(f.ask(&store::delete_source, "acme", "\xff"s), 404, "not-found");
+  BOOST_TEST(f.ask(&store::get_tenant, "acme").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(concurrent_changes_of_one_tenant_each_count) {
   fixture f;
   f.tenant("acme");

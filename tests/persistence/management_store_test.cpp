@@ -236,6 +236,7 @@ BOOST_AUTO_TEST_CASE(unknown_sources_are_all_named_and_nothing_is_created) {
   BOOST_TEST(one.error().errors[1].pointer == "/sources/2");
   auto good = wanted;
   good.sources = {"github"};
+  wanted.sources_at = "/endpoints/1/sources";
   const auto batch = f.ask(&store::create_endpoints, "acme", std::vector{good, wanted});
   check_refused(batch, 422, "validation-failed");
   BOOST_TEST(batch.error().errors[0].pointer == "/endpoints/1/sources/1");

@@ -1,5 +1,7 @@
 #include "persistence/migrate.hpp"
 
+#include "persistence/insecure_key.hpp"
+#include "persistence/key_repository.hpp"
 #include "tests/support/postgres_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -140,6 +142,31 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_reported_as_such) {
   BOOST_REQUIRE(!report);
   BOOST_TEST(report.error().code == "store-unavailable");
   BOOST_TEST(report.error().status == 503);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_no_primary_just_now_counts_as_away) {
+  const auto url = postgres_fixture::instance().fresh_database();
+  tell(url, "do $$ begin execute format('alter database %I set default_transaction_read_only = on', "
+            "current_database()); end $$");
+  const auto report = migrate(url);
+  BOOST_REQUIRE(!report);
+  BOOST_TEST(report.error().code == "store-unavailable");
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_never_answers_is_given_up) {
+  postgres_fixture server{{}};
+  const auto url = server.fresh_database();
+  server.freeze();
+  const auto report = migrate(url);
+  const auto key = insecure_master_key(url);
+  const auto keys = list_api_keys(url);
+  server.thaw();
+  BOOST_REQUIRE(!report);
+  BOOST_TEST(report.error().code == "store-unavailable");
+  BOOST_REQUIRE(!key);
+  BOOST_TEST(key.error().code == "store-unavailable");
+  BOOST_REQUIRE(!keys);
+  BOOST_TEST(keys.error().code == "store-unavailable");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

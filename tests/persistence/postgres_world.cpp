@@ -57,6 +57,10 @@ pqxx::result postgres_world::sql(const std::string& statement) {
   return pqxx::nontransaction{*beside_}.exec(statement);
 }
 
+void postgres_world::reconnect() {
+  beside_ = std::make_unique<pqxx::connection>(url_);
+}
+
 std::vector<int> postgres_world::backends(const std::string& role) {
   std::vector<int> out;
   for (const auto& row :

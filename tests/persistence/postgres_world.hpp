@@ -47,6 +47,8 @@ public:
   bool wait_until_ready();
   /// One statement on the connection beside it.
   pqxx::result sql(const std::string& statement);
+  /// The connection beside it anew: the server has crashed.
+  void reconnect();
   /// Backends of the store's session of that role (`accept`, `outcome`, `lease` …).
   std::vector<int> backends(const std::string& role);
   [[nodiscard]] const std::string& url() const noexcept { return url_; }

@@ -9,6 +9,7 @@
 
 #include <regex>
 #include <set>
+#include <sstream>
 
 using namespace postrider;
 using namespace postrider::tests;
@@ -29,25 +30,34 @@ struct plan_world {
     return out;
   }
 
-  /// The plan of a statement that the session prepared, on tables without a row; without `arguments` all are null.
-  std::string plan_of(const std::string& name, const std::string& arguments = {}) {
+  /// The plan of a statement that the session prepared, on tables without a row, for arguments of today. (For nulls no
+  /// partition would be left in it.)
+  std::string plan_of(const std::string& name) {
     auto out = on.call([&](pqxx::connection_base& connection) {
       pqxx::nontransaction transaction{connection};
-      const auto parameters =
-        transaction
-          .exec_params1("select cardinality(parameter_types) from pg_prepared_statements where name = $1", name)[0]
-          .as<int>();
-      std::string nulls;
-      for (int i = 0; i < parameters; ++i)
-        nulls += i == 0 ? "null" : ", null";
+      std::string arguments;
+      for (const auto& row : transaction.exec_params(
+             "select unnest(parameter_types)::text from pg_prepared_statements where name = $1", name))
+        arguments += (arguments.empty() ? "" : ", ") + argument_of(row[0].as<std::string>());
       std::string text;
-      for (const auto& row : transaction.exec("explain (costs off) execute " + name + "(" +
-                                              (arguments.empty() ? nulls : arguments) + ")"))
+      for (const auto& row :
+           transaction.exec("explain (costs off) execute " + name + (arguments.empty() ? "" : "(" + arguments + ")")))
         text += std::string{row[0].c_str()} + "\n";
       return text;
     });
     BOOST_REQUIRE_MESSAGE(out.has_value(), name << ": " << (out ? "" : out.error().detail));
     return *out;
+  }
+  static std::string argument_of(const std::string& type) {
+    if (type.ends_with("[]"))
+      return "array[" + argument_of(type.substr(0, type.size() - 2)) + "]";
+    if (type == "uuid")
+      return "least_uuid_v7(now())";
+    if (type.starts_with("timestamp"))
+      return "now()";
+    if (type == "text" || type == "bytea" || type == "boolean")
+      return "'1'::" + type;
+    return "1::" + type;
   }
 
   watchdog dog;
@@ -56,7 +66,30 @@ struct plan_world {
 };
 
 const std::regex scans_a_whole_partition{"Seq Scan on (event|delivery|dedupe|attempt|tenant|tenant_counter|source)"};
+const std::regex scans_a_big_table{
+  "(Index|Index Only|Bitmap Heap) Scan using \\S+ on (event|delivery|dedupe|attempt)_[0-9]{8}"};
 const std::regex joins_by_brute_force{"Join Filter:|Hash Join|Merge Join|Materialize"};
+
+/// Each scan of an index of a big table that reads all of it: its node has no index condition.
+std::string scans_without_condition(const std::string& plan) {
+  std::string out, line, open;
+  const auto close = [&] {
+    if (!open.empty())
+      out += open + "\n";
+    open.clear();
+  };
+  std::istringstream lines{plan};
+  while (std::getline(lines, line)) {
+    if (line.find("Index Cond:") != std::string::npos)
+      open.clear();
+    else if (line.find("->") != std::string::npos)
+      close();
+    if (std::regex_search(line, scans_a_big_table))
+      open = line;
+  }
+  close();
+  return out;
+}
 
 } // namespace
 
@@ -69,9 +102,10 @@ BOOST_AUTO_TEST_CASE(no_statement_of_the_engine_scans_a_table_or_joins_without_a
     for (const auto& each : statements) {
       const auto plan = world.plan_of(each.name);
       BOOST_TEST(!std::regex_search(plan, scans_a_whole_partition), each.name << "\n" << plan);
+      BOOST_TEST(scans_without_condition(plan) == "", each.name << "\n" << plan);
       // The leases joined with those that this node holds are 64 rows at most.
       const std::set<std::string> joins_leases{"interrupt_rides", "interrupt_claimed", "interrupt_endpoint",
-                                               "close_deleted", "expose_rides"};
+                                               "close_deleted",   "expose_rides",      "close_tenant_deleted"};
       if (!joins_leases.contains(each.name))
         BOOST_TEST(!std::regex_search(plan, joins_by_brute_force), each.name << "\n" << plan);
     }
@@ -101,17 +135,15 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
         plan,
         std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
       plan);
-    BOOST_TEST(finds(plan, "Index Cond: (id = chosen.id)"), plan);
-    BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = claimed.tenant_no) AND (id = claimed.event_id))"), plan);
+    BOOST_TEST(finds(plan, "Index Cond: (id = sized_1.id)"), plan);
+    BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = chosen.tenant_no) AND (id = chosen.event_id))"), plan);
   }
   {
     plan_world world{sweeper::statements()};
     const auto plan = world.plan_of("due_endpoints");
     BOOST_TEST(finds(plan, "Index Cond: (ROW(shard, endpoint_no) > ROW(first_1.shard, first_1.endpoint_no))"), plan);
-    const auto rides =
-      world.plan_of("interrupt_rides", "array[1::smallint], array[1::bigint], '00000000-0000-0000-0000-000000000000', "
-                                       "'ffffffff-ffff-ffff-ffff-ffffffffffff', 10");
-    BOOST_TEST(finds(rides, "Index Cond: ((id >= $3) AND (id < $4))"), rides);
+    const auto rides = world.plan_of("interrupt_rides");
+    BOOST_TEST(finds(rides, "Index Cond: (id >= $3)"), rides);
   }
 }
 
@@ -136,7 +168,8 @@ BOOST_AUTO_TEST_CASE(the_usual_life_of_a_delivery_makes_hot_updates_alone) {
       write.delivery = each.id;
       write.under = under;
       write.owner = owner;
-      write.attempt = {1, world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+      write.number = 1;
+      write.attempt = {world.now(), milliseconds{3}, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
       writes.push_back(std::move(write));
     }
   world.subject().record(std::move(writes));

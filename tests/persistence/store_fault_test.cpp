@@ -18,7 +18,8 @@ outcome_write success_of(const planned_delivery& ride, const std::shared_ptr<rec
   out.delivery = ride.id;
   out.under = ride.under;
   out.owner = owner;
-  out.attempt = {1, now, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+  out.number = 1;
+  out.attempt = {now, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
   return out;
 }
 

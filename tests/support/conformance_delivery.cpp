@@ -46,6 +46,60 @@ void an_outcome_that_is_written_again_counts_as_recorded_and_changes_nothing(sto
   BOOST_TEST(on.counters(tenant.no) == on.counted(tenant.no), boost::test_tools::per_element());
 }
 
+void an_outcome_of_an_attempt_that_is_over_misses_the_next_one(store_under_test& on) {
+  const auto tenant = on.add_tenant();
+  const auto made = send_and_commit(on, make_accept_item(on.now(), tenant, "one", 1, on.fence_of(tenant.shard)));
+  auto first = end_of_attempt(on, tenant, made.deliveries[0], 1, delivery_state::retry_wait);
+  first.next_attempt_at = on.now();
+  BOOST_REQUIRE(record(on, first).recorded);
+  const auto next = claim(on, claim_of(on, tenant));
+  BOOST_REQUIRE(next.claimed.size() == 1U);
+  BOOST_REQUIRE(next.claimed[0].number == 2U);
+  first.ticket = 42; // the same again: its answer was lost, and the row has gone on since
+  const auto missed = record(on, first);
+  BOOST_TEST(!missed.recorded);
+  BOOST_TEST(missed.ticket == 42U);
+  BOOST_REQUIRE(missed.found.has_value());
+  BOOST_TEST((missed.found->state == delivery_state::in_flight));
+  const auto row = read(on, made.deliveries[0]);
+  BOOST_TEST((row.state == delivery_state::in_flight));
+  BOOST_TEST(row.attempt_count == 2U);
+  BOOST_TEST(row.attempts.size() == 1U);
+  BOOST_TEST(on.counters(tenant.no) == on.counted(tenant.no), boost::test_tools::per_element());
+}
+
+outcome_write release_of(store_under_test& on, const conformance_tenant& tenant, delivery_id id, std::uint32_t number) {
+  auto write = end_of_attempt(on, tenant, id, number, delivery_state::pending);
+  write.attempt.reset();
+  write.uncount = true;
+  write.next_attempt_at = on.now();
+  return write;
+}
+
+void a_release_that_is_written_again_uncounts_once_and_misses_the_attempt_claimed_since(store_under_test& on) {
+  const auto tenant = on.add_tenant();
+  const auto made = send_and_commit(on, make_accept_item(on.now(), tenant, "one", 1, on.fence_of(tenant.shard)));
+  const auto id = made.deliveries[0];
+  const auto of_ride = release_of(on, tenant, id, 1);
+  BOOST_TEST(record(on, of_ride).recorded);
+  BOOST_TEST(record(on, of_ride).recorded); // the row is already the target
+  BOOST_TEST(read(on, id).attempt_count == 0U);
+  auto request = claim_of(on, tenant);
+  BOOST_REQUIRE(claim(on, request).claimed.size() == 1U);
+  BOOST_TEST(!record(on, of_ride).recorded); // the same state, fence and number, but another attempt
+  auto of_claim = release_of(on, tenant, id, 1);
+  of_claim.claimed_until = request.attempt_deadline;
+  BOOST_TEST(record(on, of_claim).recorded);
+  BOOST_TEST(record(on, of_claim).recorded);
+  request.attempt_deadline += 1ms;
+  BOOST_REQUIRE(claim(on, request).claimed.size() == 1U);
+  BOOST_TEST(!record(on, of_claim).recorded);
+  const auto row = read(on, id);
+  BOOST_TEST((row.state == delivery_state::in_flight));
+  BOOST_TEST(row.attempt_count == 1U);
+  BOOST_TEST(on.counters(tenant.no) == on.counted(tenant.no), boost::test_tools::per_element());
+}
+
 void an_outcome_of_an_unknown_delivery_finds_nothing(store_under_test& on) {
   const auto tenant = on.add_tenant();
   const delivery_id nobody{make_uuid_v7(on.now(), random_bits())};
@@ -57,11 +111,7 @@ void an_outcome_of_an_unknown_delivery_finds_nothing(store_under_test& on) {
 void a_release_uncounts_the_attempt(store_under_test& on) {
   const auto tenant = on.add_tenant();
   const auto made = send_and_commit(on, make_accept_item(on.now(), tenant, "one", 1, on.fence_of(tenant.shard)));
-  auto write = end_of_attempt(on, tenant, made.deliveries[0], 1, delivery_state::pending);
-  write.attempt.reset();
-  write.uncount = true;
-  write.next_attempt_at = on.now();
-  BOOST_TEST(record(on, write).recorded);
+  BOOST_TEST(record(on, release_of(on, tenant, made.deliveries[0], 1)).recorded);
   const auto row = read(on, made.deliveries[0]);
   BOOST_TEST((row.state == delivery_state::pending));
   BOOST_TEST(row.attempt_count == 0U);
@@ -253,6 +303,10 @@ std::vector<conformance_case> delivery_cases() {
     {"an_outcome_under_another_fence_changes_nothing", an_outcome_under_another_fence_changes_nothing},
     {"an_outcome_that_is_written_again_counts_as_recorded_and_changes_nothing",
      an_outcome_that_is_written_again_counts_as_recorded_and_changes_nothing},
+    {"an_outcome_of_an_attempt_that_is_over_misses_the_next_one",
+     an_outcome_of_an_attempt_that_is_over_misses_the_next_one},
+    {"a_release_that_is_written_again_uncounts_once_and_misses_the_attempt_claimed_since",
+     a_release_that_is_written_again_uncounts_once_and_misses_the_attempt_claimed_since},
     {"an_outcome_of_an_unknown_delivery_finds_nothing", an_outcome_of_an_unknown_delivery_finds_nothing},
     {"a_release_uncounts_the_attempt", a_release_uncounts_the_attempt},
     {"a_claim_takes_the_oldest_first_up_to_its_limit", a_claim_takes_the_oldest_first_up_to_its_limit},

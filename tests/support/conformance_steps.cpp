@@ -53,8 +53,8 @@ outcome_write end_of_attempt(store_under_test& on, const conformance_tenant& ten
   out.under = on.fence_of(tenant.shard);
   out.to = to;
   const bool succeeded = to == delivery_state::succeeded;
-  out.attempt = {number,
-                 on.now(),
+  out.number = number;
+  out.attempt = {on.now(),
                  12ms,
                  succeeded ? attempt_outcome::succeeded : attempt_outcome::failed,
                  succeeded ? attempt_reason::none : attempt_reason::http_status,

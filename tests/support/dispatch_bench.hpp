@@ -3,6 +3,8 @@
 #include "core/endpoint_dispatch.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,16 +39,23 @@ public:
     wall += by;
   }
 
-  void own(fence under) {
+  /// Forgets the last effects; what they wrote will be answered.
+  void look() {
+    for (const auto& each : out.writes)
+      unanswered[each.delivery].push_back(each.ticket);
     out.clear();
+  }
+
+  void own(fence under) {
+    look();
     dispatch.own(under, now(), out);
   }
   void configure(dispatch_policy policy) {
-    out.clear();
+    look();
     dispatch.configure(std::move(policy), now(), out);
   }
   void restore(breaker stored) {
-    out.clear();
+    look();
     dispatch.restore(stored, now(), out);
   }
   /// Rides `first` … `first + count - 1`.
@@ -54,15 +63,15 @@ public:
     std::vector<committed_ride> rides;
     for (std::uint32_t i = 0; i < count; ++i)
       rides.push_back({id(first + i), event_of(size), first + i, under});
-    out.clear();
+    look();
     dispatch.committed(std::move(rides), now(), out);
   }
   void due(milliseconds in = milliseconds{0}) {
-    out.clear();
+    look();
     dispatch.due(wall + in, now(), out);
   }
   void claimed(claim_answer answer) {
-    out.clear();
+    look();
     dispatch.claimed(std::move(answer), now(), out);
   }
   /// An answer that brings `count` rows from `first`, each with its attempt of that number.
@@ -76,22 +85,26 @@ public:
     claimed(std::move(answer));
   }
   void finish(std::vector<finished_attempt> results) {
-    out.clear();
+    look();
     dispatch.finished(results, now(), out);
   }
   void finish(const dispatch_effects::start& started, attempt_facts facts, bool sent = true) {
     finish({{started.delivery, started.number, started.breaker_epoch, facts, sent}});
   }
-  void record(const delivery_id& delivery, bool hit = true) {
-    out.clear();
-    dispatch.recorded(delivery, hit, now(), out);
+  /// STORE's answer to the oldest write of that delivery that it has not answered; missed: what the row is now.
+  void record(const delivery_id& delivery, bool hit = true, std::optional<recorded_write::row> found = {}) {
+    look();
+    auto& tickets = unanswered.at(delivery);
+    const recorded_write result{delivery, tickets.front(), hit, found};
+    tickets.pop_front();
+    dispatch.recorded({&result, 1}, now(), out);
   }
   void timer() {
-    out.clear();
+    look();
     dispatch.timer(now(), out);
   }
   void drain() {
-    out.clear();
+    look();
     dispatch.drain(now(), out);
   }
   /// Moves to the time that `wake_at` names and calls the timer; false where it names none.
@@ -113,6 +126,7 @@ public:
   double draw = 0.5;
   endpoint_dispatch dispatch;
   dispatch_effects out;
+  std::map<delivery_id, std::deque<std::uint64_t>> unanswered; // tickets of writes
 };
 
 } // namespace postrider::test

@@ -12,11 +12,11 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr milliseconds endpoint_timeout = 2s;
-constexpr milliseconds attempt_deadline = 20s;
 
 dispatch_policy policy_of(std::mt19937_64& random) {
   dispatch_policy policy;
   policy.max_in_flight = 1 + static_cast<std::uint32_t>(random() % 8);
+  policy.claim_lasts = 20s;
   policy.retry = {.schedule = {}, .base = 200ms, .factor = 2, .delay_max = 3s, .attempts_max = 200};
   policy.breaker = {.failures = 1 + static_cast<std::uint32_t>(random() % 5),
                     .min_requests = 10,
@@ -35,7 +35,8 @@ dispatch_world::dispatch_world(conditions given)
 
 void dispatch_world::fail(const std::string& what) const {
   throw std::logic_error("seed " + std::to_string(given_.seed) + (given_.outages ? ", outages" : "") +
-                         (given_.lease_moves ? ", lease moves" : "") + (given_.due_poll ? ", poll" : "") + ": " + what);
+                         (given_.lease_moves ? ", lease moves" : "") + (given_.lease_blips ? ", lease blips" : "") +
+                         (given_.due_poll ? ", poll" : "") + ": " + what);
 }
 
 void dispatch_world::later(milliseconds in, std::function<void()> what) {
@@ -57,7 +58,7 @@ void dispatch_world::run() {
   later(1s, [this] { change_weather(); });
   if (given_.due_poll)
     later(1s, [this] { poll(); });
-  if (given_.lease_moves)
+  if (given_.lease_moves || given_.lease_blips)
     later(milliseconds{below(5'000)}, [this] { lose_lease(); });
   const auto end = mono_ + 1h;
   while (!(over_ && all_final() && dispatch_.idle())) {
@@ -102,7 +103,7 @@ void dispatch_world::new_event() {
     const bool rides = ride && under == lease_ && lease_ != 0;
     taken_ -= ride ? 1 : 0;
     if (rides) {
-      made.state = delivery_state::in_flight;
+      move(made, delivery_input::claim);
       made.attempt_count = 1;
       made.under = under;
       on_their_way_.insert(id);
@@ -126,8 +127,7 @@ void dispatch_world::new_event() {
       over_ = true;
       away_ = false;
       weather_ = health::good;
-      if (lease_ == 0)
-        take_lease();
+      take_lease();
     });
 }
 
@@ -143,18 +143,23 @@ void dispatch_world::change_weather() {
 void dispatch_world::lose_lease() {
   if (over_)
     return;
-  lease_ = 0;
+  suspended_ = true;
+  moves_ = given_.lease_moves && (!given_.lease_blips || below(2) == 0);
+  returning_ = moves_ ? next_fence_++ : lease_;
+  if (moves_ || below(2) == 0) // else only the lease's connection is lost, not the lease
+    lease_ = 0;
   later(milliseconds{below(50)}, [this] {
-    if (lease_ == 0) // else the later news has come first
+    if (suspended_) // else the later news has come first
       dispatch_.own(0, now(), out_);
   });
   later(milliseconds{below(4'000)}, [this] { take_lease(); });
 }
 
 void dispatch_world::take_lease() {
-  if (lease_ != 0)
+  if (!std::exchange(suspended_, false))
     return;
-  lease_ = next_fence_++;
+  seen_.kept += dispatch_.under() == 0 && !moves_ ? dispatch_.ready() : 0;
+  lease_ = returning_;
   for (auto& [id, each] : rows_) // the sweep of a take-over
     if (each.state == delivery_state::in_flight && each.under != lease_)
       interrupt(each);
@@ -163,11 +168,17 @@ void dispatch_world::take_lease() {
 }
 
 void dispatch_world::interrupt(row& each) {
-  each.state = delivery_state::retry_wait;
+  move(each, delivery_input::interrupt);
   each.due = wall_;
   each.changed = wall_;
   each.recorded.insert(each.attempt_count);
   ++seen_.interrupted;
+}
+
+void dispatch_world::move(row& each, delivery_input input) {
+  const auto to = next_state(each.state, input);
+  require(to.has_value(), "a change of state that the table refuses");
+  each.state = *to;
 }
 
 void dispatch_world::poll() {
@@ -203,6 +214,7 @@ void dispatch_world::perform() {
 
 void dispatch_world::start(const dispatch_effects::start& each) {
   ++seen_.starts;
+  require(dispatch_.under() != 0, "sent without the shard");
   auto& found = rows_.at(each.delivery);
   require(dispatch_.gate().state != breaker_state::open || each.breaker_epoch != dispatch_.gate().epoch,
           "sent while open");
@@ -236,33 +248,49 @@ void dispatch_world::answer(const dispatch_effects::start& each) {
 void dispatch_world::write(std::vector<dispatch_effects::write> batch) {
   for (const auto& each : batch)
     seen_.releases += each.uncount ? 1 : 0;
-  unwritten_ += static_cast<std::uint32_t>(batch.size());
+  unwritten_.push_back(std::move(batch));
   writer_free_ = std::max(writer_free_, mono_) + milliseconds{below(30)};
-  later(std::chrono::ceil<milliseconds>(writer_free_ - mono_), [this, batch = std::move(batch)] { execute(batch); });
+  later(std::chrono::ceil<milliseconds>(writer_free_ - mono_), [this] { write_front(); });
 }
 
-void dispatch_world::execute(const std::vector<dispatch_effects::write>& batch) {
-  if (away_) { // kept, in order, and written when the database is back
-    writer_free_ = std::max(writer_free_, mono_ + 50ms);
-    agenda_.emplace(std::pair{mono_ + 50ms, sequence_ - 1'000'000}, [this, batch] { execute(batch); });
-    return;
+void dispatch_world::write_front() {
+  const auto again = [this] { later(50ms, [this] { write_front(); }); };
+  if (away_) // kept, in order, and written when the database is back
+    return again();
+  std::vector<recorded_write> answers;
+  for (const auto& each : unwritten_.front())
+    answers.push_back(execute(each));
+  if (given_.outages && below(6) == 0) { // committed, but the connection was lost before the answer
+    ++seen_.written_again;
+    return again();
   }
-  for (const auto& each : batch) {
-    --unwritten_;
-    const bool hit = hits(each, rows_.at(each.delivery));
-    word_free_ = std::max(word_free_, mono_) + milliseconds{below(10)};
-    later(std::chrono::ceil<milliseconds>(word_free_ - mono_),
-          [this, id = each.delivery, hit] { dispatch_.recorded(id, hit, now(), out_); });
-  }
+  unwritten_.pop_front();
+  word_free_ = std::max(word_free_, mono_) + milliseconds{below(10)};
+  later(std::chrono::ceil<milliseconds>(word_free_ - mono_),
+        [this, answers = std::move(answers)] { dispatch_.recorded(answers, now(), out_); });
+}
+
+recorded_write dispatch_world::execute(const dispatch_effects::write& each) {
+  auto& found = rows_.at(each.delivery);
+  const bool already =
+    found.state == each.to && found.under == each.under && found.attempt_count == each.number - (each.uncount ? 1 : 0);
+  if (hits(each, found) || already)
+    return {each.delivery, each.ticket, true, {}};
+  return {each.delivery, each.ticket, false, recorded_write::row{found.state, found.under}};
 }
 
 bool dispatch_world::hits(const dispatch_effects::write& each, row& found) {
-  if (found.state != delivery_state::in_flight || found.under != each.under)
+  if (found.state != delivery_state::in_flight || found.under != each.under || found.attempt_count != each.number ||
+      (each.uncount && found.due != each.claimed_until))
     return false;
-  require(found.attempt_count == each.number, "a write hit a later attempt than its own");
   const bool live = each.to == delivery_state::pending || each.to == delivery_state::retry_wait;
   require(live == each.next_attempt_at.has_value(), "a live row without a due time, or a final one with it");
-  found.state = each.to;
+  move(found, each.uncount                                   ? delivery_input::release
+              : each.outcome == attempt_outcome::interrupted ? delivery_input::interrupt
+              : each.outcome == attempt_outcome::succeeded   ? delivery_input::succeed
+              : each.to == delivery_state::dead              ? delivery_input::give_up
+                                                             : delivery_input::fail);
+  require(found.state == each.to, "a write to another state than its input leads to");
   found.step = each.step;
   found.due = each.next_attempt_at;
   found.changed = wall_;
@@ -309,9 +337,9 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
       break;
     }
     auto& each = rows_.at(id);
-    each.state = delivery_state::in_flight;
+    move(each, delivery_input::claim);
     each.under = under;
-    each.due = wall_ + attempt_deadline;
+    each.due = wanted.until;
     each.changed = wall_;
     ++each.attempt_count;
     answer.claimed.push_back({id, dispatch_bench::event_of(100), each.attempt_count, each.step, each.seed});
@@ -327,11 +355,11 @@ void dispatch_world::check() {
   if (dispatch_.gate().state == breaker_state::open)
     require(dispatch_.ready() == 0 && dispatch_.lendable(0) == 0, "open, but something is ready or lent");
   if (dispatch_.under() == 0)
-    require(dispatch_.ready() == 0, "not owned, but something is ready");
+    require(dispatch_.lendable(0) == 0, "not owned, but something is lent");
 }
 
 bool dispatch_world::all_final() const {
-  return made_ >= given_.events && rows_.size() == made_ && unwritten_ == 0 &&
+  return made_ >= given_.events && rows_.size() == made_ && unwritten_.empty() &&
          std::all_of(rows_.begin(), rows_.end(), [](const auto& each) { return is_final(each.second.state); });
 }
 

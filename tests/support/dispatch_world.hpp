@@ -3,6 +3,7 @@
 #include "core/endpoint_dispatch.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <random>
@@ -21,6 +22,7 @@ public:
     std::uint64_t seed = 0;
     bool outages = false;     ///< the database is away at times
     bool lease_moves = false; ///< the shard is lost and comes back under another fence
+    bool lease_blips = false; ///< it comes back under the same fence, held by nobody else meanwhile
     bool due_poll = true;     ///< hints each second; without them the dispatch has to wake up by itself
     std::uint32_t events = 60;
   };
@@ -31,6 +33,8 @@ public:
 
   struct sums {
     std::uint64_t starts = 0, probes = 0, releases = 0, opened = 0, claims = 0, interrupted = 0, rides = 0, dead = 0;
+    std::uint64_t written_again = 0; ///< batches whose commit was in doubt
+    std::uint64_t kept = 0;          ///< attempts that were ready when the same fence came back
   };
   [[nodiscard]] const sums& seen() const noexcept { return seen_; }
 
@@ -67,11 +71,14 @@ private:
   void start(const dispatch_effects::start& each);
   void answer(const dispatch_effects::start& each);
   void write(std::vector<dispatch_effects::write> batch);
-  void execute(const std::vector<dispatch_effects::write>& batch);
+  void write_front();
+  recorded_write execute(const dispatch_effects::write& each);
   bool hits(const dispatch_effects::write& each, row& found);
   void claim(dispatch_effects::claim wanted, fence under);
   claim_answer execute(dispatch_effects::claim wanted, fence under);
   void interrupt(row& each);
+  /// By the table of deliveries, or never.
+  void move(row& each, delivery_input input);
   // what must hold
   void check();
   [[nodiscard]] bool all_final() const;
@@ -88,10 +95,13 @@ private:
   std::map<delivery_id, std::uint32_t> running_; // at SENDER: number
   std::multimap<std::pair<mono_time, std::uint64_t>, std::function<void()>> agenda_;
   std::uint64_t sequence_ = 0;
-  mono_time writer_free_{}, word_free_{}; // STORE's writer and its words are in order
-  std::uint32_t unwritten_ = 0;           // writes given to STORE and not executed
-  fence lease_ = 1;
+  mono_time writer_free_{}, word_free_{};                      // STORE's writer and its words are in order
+  std::deque<std::vector<dispatch_effects::write>> unwritten_; // batches given to STORE and not answered
+  fence lease_ = 1;                                            // as the database has it
   fence next_fence_ = 2;
+  fence returning_ = 1;    // the next one
+  bool suspended_ = false; // between the loss and the return
+  bool moves_ = false;     // it was another's meanwhile
   std::int64_t lent_ = 0, taken_ = 0;
   health weather_ = health::good;
   bool away_ = false;

@@ -203,8 +203,11 @@ void fake_management_store::create_endpoints(std::string tenant, std::vector<new
         };
         const auto found = std::find_if(data.sources.begin(), data.sources.end(), same);
         if (found == data.sources.end())
-          return problem{
-            422, "validation-failed", "", {{"/sources/" + std::to_string(i), "source-unknown", "no such source"}}, {}};
+          return problem{422,
+                         "validation-failed",
+                         "",
+                         {{one.sources_at + "/" + std::to_string(i), "source-unknown", "no such source"}},
+                         {}};
         record.source_ids.push_back(to_string(found->id));
       }
       out.push_back(std::move(record));

@@ -21,6 +21,9 @@ fake_store::fake_store(store_events& events) : events_{events} {}
 
 void fake_store::set_available(bool available) {
   available_ = available;
+  if (available)
+    for (auto& each : std::exchange(kept_, {}))
+      jobs_.push_back(std::move(each));
   jobs_.push_back([this, available] { events_.availability(available, available ? "" : "the fake database is away"); });
 }
 
@@ -67,6 +70,34 @@ void fake_store::poll_due(wall_time until) {
       out.push_back(hint);
     if (!out.empty())
       events_.due(std::move(out));
+  });
+}
+
+void fake_store::sweep() {
+  jobs_.push_back([this] {
+    for (auto& [id, each] : deliveries_) {
+      const auto held = leases_.at(static_cast<std::size_t>(each.shard));
+      if (each.state == delivery_state::in_flight && held != 0 && each.under != held)
+        interrupt(each);
+    }
+  });
+}
+
+void fake_store::expose_open_rides() {
+  jobs_.push_back([this] {
+    for (auto& [id, each] : deliveries_)
+      if (each.state == delivery_state::in_flight && !each.next_attempt_at && holds(each.shard, each.under) &&
+          now_ - each.updated_at >= std::chrono::minutes{1})
+        each.next_attempt_at = now_;
+  });
+}
+
+void fake_store::keep(std::function<void()> job) {
+  jobs_.push_back([this, job = std::move(job)] {
+    if (available_)
+      job();
+    else
+      kept_.push_back(job);
   });
 }
 
@@ -223,158 +254,27 @@ std::size_t fake_store::run_writes() {
 record_result fake_store::write(const outcome_write& write) {
   const auto entry = deliveries_.find(write.delivery);
   if (entry == deliveries_.end())
-    return {write.delivery, false, std::nullopt};
+    return {write.delivery, write.ticket, false, std::nullopt};
   auto& found = entry->second;
-  if (found.state != write.from || found.under != write.under) {
-    if (found.state == write.to && found.under == write.under)
-      return {write.delivery, true, std::nullopt};
-    return {write.delivery, false, record_result::actual{found.state, found.under}};
+  const auto uncounted = write.uncount ? 1U : 0U;
+  const bool hit = found.state == write.from && found.under == write.under && found.attempt_count == write.number &&
+                   (!write.uncount || found.next_attempt_at == write.claimed_until);
+  if (!hit) {
+    if (found.state == write.to && found.under == write.under && found.attempt_count == write.number - uncounted)
+      return {write.delivery, write.ticket, true, std::nullopt};
+    return {write.delivery, write.ticket, false, record_result::actual{found.state, found.under}};
   }
   move(found, write.to);
   found.reason = write.reason;
   found.step = write.step;
   found.next_attempt_at = write.next_attempt_at;
-  found.attempt_count -= write.uncount ? 1 : 0;
-  if (write.attempt)
-    found.attempts.push_back(*write.attempt);
-  return {write.delivery, true, std::nullopt};
-}
-
-// ------------------------------------------------------------------------------------------------ claiming
-
-void fake_store::claim(claim_request request, std::function<void(claim_result)> done) {
-  ++claim_calls_;
-  jobs_.push_back([this, request, done = std::move(done)] {
-    claim_result away;
-    away.available = false;
-    done(available_ ? claim_now(request) : std::move(away));
-  });
-}
-
-claim_result fake_store::claim_now(const claim_request& request) {
-  claim_result out;
-  out.owned = holds(request.shard, request.under);
-  if (!out.owned)
-    return out;
-  std::vector<row*> scheduled;
-  for (auto& [id, each] : deliveries_) {
-    if (each.endpoint != request.endpoint || each.shard != request.shard || !each.next_attempt_at)
-      continue;
-    if (each.state == delivery_state::in_flight) {
-      if (*each.next_attempt_at <= request.now)
-        out.overdue_attempts.push_back({each.id, each.under, each.attempt_count, each.step});
-    } else {
-      scheduled.push_back(&each);
-    }
+  found.attempt_count -= uncounted;
+  if (write.attempt) {
+    const auto& made = *write.attempt;
+    found.attempts.push_back(
+      {write.number, made.started_at, made.duration, made.outcome, made.reason, made.http_status, made.excerpt});
   }
-  std::stable_sort(scheduled.begin(), scheduled.end(),
-                   [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
-  for (auto* each : scheduled) {
-    const bool due = *each->next_attempt_at <= request.now || request.even_if_not_due;
-    if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = each->next_attempt_at;
-      break;
-    }
-    move(*each, delivery_state::in_flight);
-    each->under = request.under;
-    each->next_attempt_at = request.attempt_deadline;
-    ++each->attempt_count;
-    out.claimed.push_back({each->id, each->what, each->attempt_count, each->step, each->seed});
-  }
-  return out;
-}
-
-void fake_store::interrupt(row& found) {
-  found.attempts.push_back({found.attempt_count,
-                            found.updated_at,
-                            now_ - found.updated_at,
-                            attempt_outcome::interrupted,
-                            attempt_reason::interrupted,
-                            0,
-                            {}});
-  move(found, delivery_state::retry_wait);
-  found.next_attempt_at = now_;
-}
-
-void fake_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
-                                   std::vector<delivery_id> known,
-                                   std::function<void(std::optional<std::size_t>)> done) {
-  jobs_.push_back([=, this, known = std::move(known), done = std::move(done)] {
-    if (!available_)
-      return done(std::nullopt);
-    std::size_t closed = 0;
-    for (auto& [id, each] : deliveries_) {
-      if (each.endpoint != endpoint || each.state != delivery_state::in_flight || !holds(shard, under) ||
-          std::find(known.begin(), known.end(), id) != known.end())
-        continue;
-      interrupt(each);
-      ++closed;
-    }
-    done(closed);
-  });
-}
-
-void fake_store::close_deleted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
-                               std::function<void(bool)> done) {
-  jobs_.push_back([=, this, done = std::move(done)] {
-    if (available_ && holds(shard, under))
-      for (auto& [id, each] : deliveries_)
-        if (each.endpoint == endpoint && !is_final(each.state)) {
-          if (each.state == delivery_state::in_flight)
-            interrupt(each);
-          move(each, delivery_state::dead);
-          each.reason = delivery_reason::endpoint_deleted;
-          each.next_attempt_at.reset();
-        }
-    done(available_);
-  });
-}
-
-// ------------------------------------------------------------------------------------------------ configuration
-
-void fake_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {
-  ++load_calls_;
-  jobs_.push_back([this, key = std::move(key), done = std::move(done)] {
-    if (!available_)
-      return done(store_unavailable());
-    for (const auto& [no, each] : tenants_)
-      if (key.no != 0 ? no == key.no : each->slug == key.slug_or_id || to_string(each->id) == key.slug_or_id)
-        return done(each);
-    done(tenant_config_ptr{});
-  });
-}
-
-void fake_store::load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) {
-  jobs_.push_back([this, endpoint, done = std::move(done)] {
-    if (!available_)
-      return done(store_unavailable());
-    const auto found = runtimes_.find(endpoint);
-    done(found == runtimes_.end() ? std::optional<endpoint_runtime>{} : std::optional{found->second});
-  });
-}
-
-void fake_store::save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string) {
-  jobs_.push_back([this, now, shard, under] {
-    if (holds(shard, under))
-      runtimes_[now.endpoint] = now;
-  });
-}
-
-void fake_store::disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) {
-  jobs_.push_back([this, tenant, endpoint, reason = std::move(reason)] {
-    const auto found = tenants_.find(tenant);
-    if (found == tenants_.end())
-      return;
-    auto changed = std::make_shared<tenant_config>(*found->second);
-    for (auto& each : changed->endpoints)
-      if (each.no == endpoint && each.status != endpoint_status::disabled) {
-        each.status = endpoint_status::disabled;
-        ++changed->version;
-        disabled_.emplace_back(endpoint, reason);
-        put_tenant(changed);
-        return;
-      }
-  });
+  return {write.delivery, write.ticket, true, std::nullopt};
 }
 
 } // namespace postrider::tests

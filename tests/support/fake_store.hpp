@@ -35,7 +35,16 @@ public:
     std::uint32_t step = 0;
     std::optional<wall_time> next_attempt_at{};
     wall_time updated_at{};
-    std::vector<outcome_write::attempt_row> attempts{}; ///< in the order of their numbers
+    struct attempt {
+      std::uint32_t number = 0;
+      wall_time started_at{};
+      milliseconds duration{0};
+      attempt_outcome outcome = attempt_outcome::succeeded;
+      attempt_reason reason = attempt_reason::none;
+      int http_status = 0;
+      std::string excerpt{};
+    };
+    std::vector<attempt> attempts{}; ///< in the order of their numbers
   };
 
   explicit fake_store(store_events& events);
@@ -44,8 +53,8 @@ public:
   void set_now(wall_time now) { now_ = now; }
   void set_mono_now(mono_time now) { mono_now_ = now; }
   [[nodiscard]] wall_time now() const noexcept { return now_; }
-  /// False: the database is away. Outcomes and events wait (events until their deadline), all else is answered
-  /// "unavailable".
+  /// False: the database is away. Outcomes, events (until their deadline), runtimes and disabled endpoints wait; all
+  /// else is answered "unavailable".
   void set_available(bool available);
   /// Adds the tenant, or replaces its configuration; tells `configuration_changed` at the next `run` where it replaces.
   void put_tenant(tenant_config_ptr config);
@@ -55,6 +64,10 @@ public:
   void report_leases();
   /// What the due poll reports: every endpoint with something scheduled until `until`.
   void poll_due(wall_time until);
+  /// Closes what is in flight under other fences in the shards that are held, as a take-over does.
+  void sweep();
+  /// Gives first attempts of ours that are open for a minute a due time, so that the poll shows them to their actor.
+  void expose_open_rides();
 
   /// Does all that waits, and what that asks for. How many things were done.
   std::size_t run();
@@ -95,6 +108,8 @@ private:
   std::size_t run_writes();
   record_result write(const outcome_write& write);
   claim_result claim_now(const claim_request& request);
+  /// At once, or when the database is back.
+  void keep(std::function<void()> job);
   void interrupt(row& found);
   void move(row& found, delivery_state to);
 
@@ -105,6 +120,7 @@ private:
   std::deque<std::function<void()>> jobs_;
   std::deque<accept_item_ptr> accepts_;
   std::deque<outcome_write> writes_;
+  std::deque<std::function<void()>> kept_; ///< until the database is back
   std::map<uuid, event_id> keys_;
   std::map<event_id, event_ptr> events_by_id_;
   std::map<delivery_id, row> deliveries_;

@@ -54,11 +54,13 @@ accept_item_ptr make_accept_item(wall_time now, const conformance_tenant& tenant
   out->shard = tenant.shard;
   out->deadline = std::chrono::steady_clock::now() + 5s;
   for (const auto endpoint : tenant.endpoints) {
-    planned_delivery each{{make_uuid_v7(now, random_bits())}, endpoint};
+    planned_delivery each;
+    each.id = {make_uuid_v7(now, random_bits())};
+    each.endpoint = endpoint;
     each.seed = static_cast<std::uint32_t>(0xdead0000U + out->deliveries.size());
     each.ride = out->deliveries.size() < rides;
     each.under = each.ride ? under : 0;
-    out->deliveries.push_back(each);
+    out->deliveries.push_back(std::move(each));
   }
   return out;
 }

@@ -66,6 +66,11 @@ void virtual_system::settle() {
   }
 }
 
+void virtual_system::pass(std::chrono::milliseconds by) {
+  scheduler_->advance_time(by);
+  tell_time();
+}
+
 void virtual_system::advance(std::chrono::milliseconds by) {
   settle();
   for (const auto end = mono() + by; mono() < end;) {

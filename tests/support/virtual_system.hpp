@@ -45,6 +45,8 @@ public:
   void run_actors() { scheduler_->run(); }
   /// Runs actors, STORE and SENDER until all are still. At one point of time.
   void settle();
+  /// Moves time alone: what has become due waits for its turn.
+  void pass(std::chrono::milliseconds by);
   /// Moves time in small steps, each settled; the due poll asks each second.
   void advance(std::chrono::milliseconds by);
 
@@ -85,7 +87,7 @@ public:
   bool polls = true;
   metrics counts;
   directory verifiers;
-  store_bridge bridge{counts};
+  store_bridge bridge;
   tests::fake_store database{bridge};
   faulty_store door{database};
   fake_sender requests;

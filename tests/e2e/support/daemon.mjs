@@ -1,11 +1,11 @@
 // The daemon as a child process: started on free ports, with a private PostgreSQL in a directory of its own.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until, within } from './until.mjs';
 
-const log_bytes_max = 4 * 1024 * 1024;
+const log_bytes_max = 64 * 1024 * 1024;
 
 /** The program under test. */
 export function program() {
@@ -46,6 +46,18 @@ export function is_alive(pid) {
   } catch {
     return false;
   }
+}
+
+/** The processes whose parent is `pid`. */
+function children_of(pid) {
+  const parent_of = (other) => {
+    try {
+      return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${other}/status`, 'utf8'))[1]);
+    } catch {
+      return null; // it has ended meanwhile
+    }
+  };
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((other) => parent_of(other) === pid);
 }
 
 /** One `postrider serve`. Made by `Daemon.start`, ended by `stop`, `kill` or the workspace's `close`. */
@@ -128,6 +140,12 @@ export class Daemon {
 export class Workspace {
   directory = mkdtempSync(join(tmpdir(), 'pr-'));
   #daemons = [];
+  #environment;
+
+  /** `environment`: of every daemon that is started here. */
+  constructor(environment = {}) {
+    this.#environment = { ...Workspace.environment, ...environment };
+  }
 
   /** The flags of a first try on free ports. The linger is short: nothing stands in front of these daemons. */
   static environment = { POSTRIDER_SHUTDOWN__LINGER_MS: '100' };
@@ -146,7 +164,7 @@ export class Workspace {
   async start({ args = [], env = {}, dev = true, node = 'n1' } = {}) {
     const flags = [...this.database_flags, '--public', '127.0.0.1:0', '--operator', '127.0.0.1:0', '--node', node];
     const daemon = await Daemon.start([...flags, ...(dev ? ['--dev'] : []), ...args], {
-      env: { ...Workspace.environment, ...env },
+      env: { ...this.#environment, ...env },
     });
     this.#daemons.push(daemon);
     return daemon;
@@ -172,6 +190,17 @@ export class Workspace {
     } catch {
       return null;
     }
+  }
+
+  /** All that every daemon of this workspace has logged, by daemon. */
+  logs() {
+    return this.#daemons.map((daemon) => daemon.stderr);
+  }
+
+  /** Sends the signal to every process of the private PostgreSQL: a server that is there and answers nothing, by SIGSTOP. */
+  signal_database(signal) {
+    const server = this.postmaster();
+    for (const pid of [server, ...children_of(server)]) process.kill(pid, signal);
   }
 
   /** Ends what still runs and removes the directory. */

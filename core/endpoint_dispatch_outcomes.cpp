@@ -1,0 +1,174 @@
+// How attempts end: what is written, and what follows from STORE's answer.
+
+#include "core/endpoint_dispatch.hpp"
+
+#include <utility>
+
+namespace postrider {
+
+namespace {
+
+constexpr milliseconds slice_length{100};
+constexpr std::int64_t entry_overhead = 256;
+
+delivery_input input_of(verdict::kind judged, bool again) noexcept {
+  switch (judged) {
+  case verdict::kind::success:
+    return delivery_input::succeed;
+  case verdict::kind::interrupted:
+    return delivery_input::interrupt;
+  case verdict::kind::give_up:
+    return delivery_input::give_up;
+  case verdict::kind::retry:
+    break;
+  }
+  return again ? delivery_input::fail : delivery_input::give_up;
+}
+
+} // namespace
+
+void endpoint_dispatch::finished(std::span<const finished_attempt> results, const dispatch_now& now,
+                                 dispatch_effects& out) {
+  std::int32_t index = 0;
+  for (const auto& each : results)
+    finish(each, index++, now, out);
+  advance(now, out);
+}
+
+void endpoint_dispatch::recorded(std::span<const recorded_write> results, const dispatch_now& now,
+                                 dispatch_effects& out) {
+  for (const auto& each : results)
+    record_one(each, now);
+  advance(now, out);
+}
+
+void endpoint_dispatch::record_one(const recorded_write& result, const dispatch_now& now) {
+  const auto it = open_.find(result.delivery);
+  // Else: a claim brought the row's next attempt before the word of this one's write.
+  if (it == open_.end() || it->second.at != phase::recording || it->second.ticket != result.ticket)
+    return;
+  const auto& held = it->second;
+  if (result.hit) {
+    if (held.scheduled)
+      schedule(*held.scheduled);
+  } else if (result.found && result.found->under == held.under && !is_final(result.found->state)) {
+    schedule(now.wall);
+  }
+  forget(it);
+}
+
+void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now,
+                               dispatch_effects& out) {
+  const auto it = open_.find(result.delivery);
+  if (it == open_.end() || it->second.at != phase::sending || it->second.number != result.number)
+    return; // late: another incarnation's, or already closed
+  auto& held = it->second;
+  --sending_;
+  count_completion(now.mono);
+  if (!result.sent) {
+    auto write = end(result.delivery, held, delivery_input::release);
+    write.result_index = index;
+    write.next_attempt_at = held.scheduled = now.wall + claim_retry_delay;
+    out.writes.push_back(std::move(write));
+    move_gate(breaker_input::void_, result.breaker_epoch, now, "not_sent", out);
+    return;
+  }
+  const auto judged = judge(result.facts);
+  const bool failed = judged.what == verdict::kind::retry || judged.what == verdict::kind::give_up;
+  held.step += failed ? 1 : 0;
+  const auto delay = judged.what == verdict::kind::retry
+                       ? backoff_delay(policy_.retry, held.step, held.seed, result.facts.retry_after)
+                       : std::nullopt;
+  const auto event = held.what ? held.what->id : event_id{};
+  auto write = end(result.delivery, held, input_of(judged.what, delay.has_value()));
+  write.result_index = index;
+  write.attempt_failure = judged.reason;
+  write.http_status = result.facts.http_status;
+  if (judged.what == verdict::kind::success)
+    write.event = event;
+  else if (judged.what == verdict::kind::interrupted)
+    write.next_attempt_at = now.wall;
+  else if (delay)
+    write.next_attempt_at = now.wall + *delay;
+  else
+    write.reason = judged.what == verdict::kind::give_up ? judged.give_up_reason : delivery_reason::exhausted;
+  held.scheduled = write.next_attempt_at;
+  out.writes.push_back(std::move(write));
+  if (judged.disable_endpoint) {
+    policy_.active = false;
+    out.disable_endpoint = true;
+    out.disable_reason =
+      judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver";
+  }
+  const bool good = judged.what == verdict::kind::success;
+  const auto input = !judged.counts_for_breaker ? breaker_input::void_
+                     : good                     ? breaker_input::success
+                                                : breaker_input::failure;
+  move_gate(input, result.breaker_epoch, now, good ? "probe_succeeded" : "attempts_failed", out);
+}
+
+void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now,
+                                      dispatch_effects& out) {
+  for (const auto& each : rows) {
+    if (open_.contains(each.delivery) || under() == 0)
+      continue;
+    auto& held = open_[each.delivery];
+    held.number = each.number;
+    held.step = each.step;
+    held.under = each.under;
+    weight_ += weight_of({});
+    auto write = end(each.delivery, held, delivery_input::interrupt);
+    write.next_attempt_at = held.scheduled = now.wall;
+    write.attempt_failure = attempt_reason::interrupted;
+    out.writes.push_back(std::move(write));
+  }
+}
+
+// Nothing of it was sent, so the attempt is uncounted: waiting for a breaker, a pause or a shutdown burns none.
+void endpoint_dispatch::release(const delivery_id& delivery, entry& held, const dispatch_now& now,
+                                dispatch_effects& out) {
+  auto write = end(delivery, held, delivery_input::release);
+  write.next_attempt_at = held.scheduled = now.wall;
+  out.writes.push_back(std::move(write));
+}
+
+void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects& out) {
+  for (const auto& id : ready_)
+    release(id, open_.at(id), now, out);
+  ready_.clear();
+}
+
+dispatch_effects::write endpoint_dispatch::end(const delivery_id& delivery, entry& held, delivery_input input) {
+  dispatch_effects::write write{.delivery = delivery, .under = held.under, .step = held.step, .number = held.number};
+  write.to = next_state(delivery_state::in_flight, input).value();
+  write.uncount = input == delivery_input::release;
+  if (write.uncount)
+    write.claimed_until = held.claimed_until;
+  write.outcome = input == delivery_input::succeed     ? attempt_outcome::succeeded
+                  : input == delivery_input::interrupt ? attempt_outcome::interrupted
+                                                       : attempt_outcome::failed;
+  write.ticket = held.ticket = ++tickets_;
+  held.at = phase::recording;
+  drop_event(held);
+  return write;
+}
+
+std::int64_t endpoint_dispatch::weight_of(const event_ptr& what) noexcept {
+  return entry_overhead + (what ? static_cast<std::int64_t>(what->weight()) : 0);
+}
+
+void endpoint_dispatch::drop_event(entry& held) {
+  weight_ -= weight_of(held.what) - weight_of({});
+  held.what.reset();
+}
+
+void endpoint_dispatch::count_completion(mono_time now) {
+  if (now - slice_start_ >= slice_length) {
+    last_slice_ = now - slice_start_ < 2 * slice_length ? slice_count_ : 0;
+    slice_start_ = now;
+    slice_count_ = 0;
+  }
+  ++slice_count_;
+}
+
+} // namespace postrider

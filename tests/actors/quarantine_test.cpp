@@ -1,0 +1,86 @@
+#include "tests/actors/supervised.hpp"
+
+using namespace postrider;
+using namespace postrider::test;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(quarantines)
+
+BOOST_AUTO_TEST_CASE(one_that_keeps_crashing_is_quarantined_shown_as_such_and_freed_by_a_new_configuration) {
+  supervised world;
+  world.submit({.id = "a"});
+  world.settle();
+  world.door.throw_at("claim", 1'000); // of what was closed at each restart
+  world.crash_delivery("b");
+  world.advance(30s);
+  BOOST_TEST(world.actor(first_path)->state == "quarantined");
+  BOOST_TEST(world.actor(first_path)->restarts == 6U);
+  BOOST_TEST(world.counts.actor_quarantines.value() == 1U);
+  BOOST_TEST(world.counts.actor_crashes.value() == 6U); // five are forgiven
+  world.door.throw_at("claim", 0);
+  world.hangs = false;
+  const auto started = world.requests.started().size();
+  world.advance(120s);
+  BOOST_TEST(world.requests.started().size() == started);
+  BOOST_TEST((world.post({.id = "c"}) == ingest_result::accepted)); // the sibling and the ingest go on
+  BOOST_TEST(world.count(2, delivery_state::succeeded) == 3U);
+  BOOST_TEST(world.count(1, delivery_state::pending) == 1U);
+  world.put(virtual_system::config_of({1, 2}, 3));
+  world.advance(5s);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == 3U);
+  world.check_attempts();
+}
+
+BOOST_AUTO_TEST_CASE(a_supervisor_that_keeps_crashing_is_quarantined_and_freed_by_a_new_configuration) {
+  supervised world;
+  world.hangs = false;
+  world.post({.id = "a"});
+  for (int i = 0; i < 6; ++i) {
+    world.door.throw_at("load_tenant");
+    world.bridge.configuration_changed({1});
+    world.settle();
+    world.advance(5s);
+  }
+  BOOST_TEST(world.actor("/tenants/acme")->state == "quarantined");
+  BOOST_TEST((world.post({.id = "b"}) == ingest_result::unavailable));
+  world.door.throw_at("load_tenant", 0);
+  world.put(virtual_system::config_of({1, 2}, 3));
+  world.advance(1s);
+  BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));
+}
+
+BOOST_AUTO_TEST_CASE(a_quarantine_ends_by_itself_and_nothing_of_the_endpoint_is_lost) {
+  supervised world;
+  world.submit({.id = "a"});
+  world.settle();
+  world.door.throw_at("claim", 1'000);
+  world.crash_delivery("b");
+  world.advance(30s);
+  BOOST_REQUIRE(world.actor(first_path)->state == "quarantined");
+  world.advance(5min); // still broken: one crash is enough for the next quarantine
+  BOOST_TEST(world.actor(first_path)->state == "quarantined");
+  BOOST_TEST(world.counts.actor_crashes.value() == 7U);
+  world.door.throw_at("claim", 0);
+  world.hangs = false;
+  world.post({.id = "c"});
+  world.advance(6min);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == 3U);
+  world.check_attempts();
+}
+
+BOOST_AUTO_TEST_CASE(a_quarantined_supervisor_is_tried_again_by_itself) {
+  supervised world;
+  world.hangs = false;
+  world.post({.id = "a"});
+  for (int i = 0; i < 6; ++i) {
+    world.door.throw_at("load_tenant");
+    world.bridge.configuration_changed({1});
+    world.settle();
+    world.advance(5s);
+  }
+  BOOST_REQUIRE(world.actor("/tenants/acme")->state == "quarantined");
+  world.advance(5min);
+  BOOST_TEST((world.post({.id = "b"}) == ingest_result::accepted));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
