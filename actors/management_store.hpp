@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/source_settings.hpp"
 #include "core/api_key.hpp"
 #include "core/delivery_state.hpp"
 #include "core/ids.hpp"
@@ -49,6 +50,7 @@ struct source_record {
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
   std::size_t secret_count = 0;
+  std::string config = "{}"; ///< JSON; of its secrets `{"set":true}` alone
   wall_time created_at{}, updated_at{};
 };
 struct new_source {
@@ -57,6 +59,7 @@ struct new_source {
   bool enabled = true;
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
+  source_settings settings{};
 };
 
 struct endpoint_record {

@@ -192,10 +192,19 @@ private:
       out_.methods = std::move(methods);
     if (const auto* handshake = in_.object("handshake"))
       out_.handshake = read_handshake(*handshake, in_.at("handshake"), errors_);
+    out_.methods_text.clear();
+    for (const auto& method : out_.methods)
+      out_.methods_text += (out_.methods_text.empty() ? "" : ", ") + method;
+    if (out_.handshake && !out_.handshake->method.empty() && !takes_method_of_delivery(out_.handshake->method))
+      out_.methods_text += ", " + out_.handshake->method;
     if (const auto* accept = in_.object("accept"))
       out_.accept = read_answer(*accept, in_.at("accept"), errors_);
     if (const auto* reject = in_.object("reject"))
       out_.reject = read_answer(*reject, in_.at("reject"), errors_);
+  }
+
+  [[nodiscard]] bool takes_method_of_delivery(const std::string& method) const {
+    return std::find(out_.methods.begin(), out_.methods.end(), method) != out_.methods.end();
   }
 
   void check_whole() {

@@ -145,6 +145,7 @@ struct provider_scheme {
   value_source event_id{};
   value_source event_type{};
   std::vector<std::string> methods{"POST"};
+  std::string methods_text{"POST"}; ///< for `Allow`: those of the handshake as well
   std::optional<handshake_rule> handshake{};
   std::optional<fixed_answer> accept{};
   std::optional<fixed_answer> reject{};

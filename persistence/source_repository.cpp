@@ -1,5 +1,6 @@
 #include "persistence/source_repository.hpp"
 
+#include "config/presets.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
@@ -8,15 +9,15 @@ namespace postrider {
 namespace {
 
 #define POSTRIDER_SOURCE_COLUMNS                                                                                       \
-  "no, id, name, provider, scheme, enabled, on_unverified, dedupe,"                                                    \
+  "no, id, name, provider, scheme, config, config_sealed is not null as has_secrets, enabled, on_unverified, dedupe,"  \
   " (select count(*) from source_secret s where s.source_no = source.no"                                               \
   "   and (s.expires_at is null or s.expires_at > clock_timestamp())) as secret_count,"                                \
   " (extract(epoch from created_at) * 1000000)::bigint as created_at, (extract(epoch from updated_at) * "              \
   "1000000)::bigint as updated_at"
 
 constexpr const char* insert_sql =
-  "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe)"
-  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_no, name) where deleted_at is null do nothing"
+  "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed)"
+  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, nullif($10::bytea, '')) on conflict (tenant_no, name) where deleted_at is null do nothing"
   " returning no";
 constexpr const char* insert_secret_sql =
   "insert into source_secret (source_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
@@ -29,6 +30,19 @@ constexpr const char* find_sql = "select no from source where deleted_at is null
 constexpr const char* delete_sql =
   "update source set deleted_at = clock_timestamp(), updated_at = clock_timestamp() where no = $1 returning id";
 
+/// The settings as they are shown: of those that are secrets, only that they are set.
+std::string with_secrets_marked(const std::string& config, bool has_secrets, const std::string& scheme) {
+  const auto rules = has_secrets ? find_preset(scheme) : nullptr;
+  if (!rules)
+    return config;
+  std::string marks;
+  for (const auto& key : rules->config_keys)
+    if (is_secret_setting(key))
+      marks += (marks.empty() ? "\"" : ",\"") + key + "\":{\"set\":true}";
+  const bool alone = config == "{}";
+  return config.substr(0, config.size() - 1) + (alone || marks.empty() ? "" : ",") + marks + "}";
+}
+
 source_record read_source(const pqxx::row& row, const std::string& tenant_slug) {
   source_record out;
   out.id = {read_uuid(row["id"])};
@@ -40,6 +54,7 @@ source_record read_source(const pqxx::row& row, const std::string& tenant_slug) 
   out.on_unverified = static_cast<unverified_mode>(row["on_unverified"].as<int>());
   out.dedupe = static_cast<dedupe_mode>(row["dedupe"].as<int>());
   out.secret_count = row["secret_count"].as<std::size_t>();
+  out.config = with_secrets_marked(row["config"].as<std::string>(), row["has_secrets"].as<bool>(), out.scheme);
   out.created_at = read_time(row["created_at"]);
   out.updated_at = read_time(row["updated_at"]);
   return out;
@@ -63,9 +78,13 @@ std::vector<source_record> create_sources(pqxx::transaction_base& transaction, c
   std::vector<source_record> out;
   for (const auto& each : sources) {
     const source_id id{new_uuid(tenant.now, out.size())};
+    const auto sealed = each.settings.secret.empty()
+                          ? std::string{}
+                          : seal_column(data_key, each.settings.secret, source_config_associated_data(id));
     const auto rows =
       transaction.exec_params(insert_sql, parameter(id.value), tenant.no, each.name, each.provider, each.scheme,
-                              each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe));
+                              each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe),
+                              each.settings.plain, pqxx::binarystring{sealed});
     if (rows.empty())
       refuse({409, "name-taken", "the name " + each.name + " is taken"});
     const auto no = rows[0][0].as<source_no>();

@@ -1,5 +1,6 @@
 #include "persistence/tenant_loader.hpp"
 
+#include "config/source_settings.hpp"
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
@@ -69,7 +70,7 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   return out;
 }
 
-source_config read_source(const pqxx::row& row) {
+source_config read_source(const pqxx::row& row, const std::optional<secret_key>& key) {
   source_config out;
   out.no = row[0].as<std::int64_t>();
   out.id = {read_uuid(row[1])};
@@ -79,6 +80,19 @@ source_config read_source(const pqxx::row& row) {
   out.enabled = row[5].as<bool>();
   out.on_unverified = static_cast<unverified_mode>(row[6].as<int>());
   out.dedupe = static_cast<dedupe_mode>(row[7].as<int>());
+  source_settings settings{row[8].c_str(), {}};
+  if (!row[9].is_null()) {
+    auto clear = key ? open(*key, read_bytes(row[9]), source_config_associated_data(out.id)) : std::nullopt;
+    if (clear)
+      settings.secret = std::move(*clear);
+    else
+      spdlog::error("store: the settings of a source cannot be opened source={}", to_string(out.id));
+  }
+  out.rules = rules_of(out.scheme, settings);
+  if (!out.rules)
+    spdlog::error("store: a source's scheme cannot be read, nothing of it is believed source={} scheme={}",
+                  to_string(out.id), out.scheme);
+  out.config = settings_map(settings);
   return out;
 }
 
@@ -155,7 +169,7 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
 
     std::map<std::int64_t, std::size_t> sources;
     for (const auto& row : transaction.exec_prepared("find_sources", out->no)) {
-      out->sources.push_back(read_source(row));
+      out->sources.push_back(read_source(row, data_key));
       sources.emplace(out->sources.back().no, out->sources.size() - 1);
     }
     for (const auto& row : transaction.exec_prepared("find_source_secrets", out->no))
