@@ -161,6 +161,8 @@ public:
                               reply<std::vector<source_record>> done) = 0;
   virtual void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) = 0;
   virtual void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) = 0;
+  /// The source as the engine has it, its secrets in clear: for a trial whose answer tells none of them.
+  virtual void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) = 0;
   virtual void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) = 0;
 
   virtual void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,

@@ -112,11 +112,10 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
 // The URL as the provider called it: what the source says of itself, or the request's own host, with the request's query.
 std::string url_of(const source_config& source, const ingest_request& request) {
   const auto query = std::min(request.target.find('?'), request.target.size());
-  const auto configured = source.config.find("public_url");
-  if (configured != source.config.end())
-    return configured->second + request.target.substr(query);
-  return (request.over_tls ? "https://" : "http://") + std::string{find_header(request.headers, "host").value} +
-         request.target;
+  const auto host = find_header(request.headers, "host").value;
+  return public_url_of(source, (request.over_tls ? "https://" : "http://") + std::string{host} +
+                                 request.target.substr(0, query)) +
+         request.target.substr(query);
 }
 
 void on_ingest(self_pointer self, ingest_request_ptr request) {

@@ -176,6 +176,11 @@ std::string_view to_string(verify_reason reason) noexcept {
   return {};
 }
 
+std::string public_url_of(const source_config& source, std::string_view as_called) {
+  const auto found = source.config.find("public_url");
+  return found != source.config.end() ? found->second : std::string{as_called};
+}
+
 bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept {
   return is_listed(scheme.methods, method) || (scheme.handshake && scheme.handshake->method == method);
 }

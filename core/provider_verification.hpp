@@ -34,6 +34,9 @@ verification verify_request(const source_config& source, const provider_request&
 uuid dedupe_key_of(const source_config& source, const verification& verified, std::string_view body,
                    const event_id& own) noexcept;
 
+/// How the provider calls this source, without query: its setting `public_url`, or else `as_called`.
+std::string public_url_of(const source_config& source, std::string_view as_called);
+
 /// Whether the scheme knows that request method at all; a handshake may have one of its own. Else the answer is 405.
 bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept;
 

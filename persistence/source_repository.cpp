@@ -4,6 +4,7 @@
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
+#include "persistence/source_rows.hpp"
 
 namespace postrider {
 namespace {
@@ -25,6 +26,11 @@ constexpr const char* list_sql =
   "select " POSTRIDER_SOURCE_COLUMNS " from source"
   " where tenant_no = $1 and deleted_at is null and id < $2::uuid order by id desc limit $3";
 constexpr const char* get_sql = "select " POSTRIDER_SOURCE_COLUMNS " from source where no = $1";
+constexpr const char* get_rules_sql =
+  "select no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed from source where no = $1";
+constexpr const char* get_secrets_sql =
+  "select source_no, ordinal, sealed, (extract(epoch from expires_at) * 1000000)::bigint from source_secret"
+  " where source_no = $1 and (expires_at is null or expires_at > clock_timestamp()) order by ordinal desc";
 constexpr const char* find_sql = "select no from source where deleted_at is null and tenant_no = current_tenant_no()"
                                  " and (id = $1::uuid or name = $2) order by id = $1::uuid desc limit 1";
 constexpr const char* delete_sql =
@@ -117,6 +123,17 @@ source_record get_source(pqxx::transaction_base& transaction, const entered_tena
   if (!no)
     refuse_unknown("source");
   return read_source(transaction.exec_params1(get_sql, *no), tenant.slug);
+}
+
+source_config get_source_rules(pqxx::transaction_base& transaction, std::string_view name_or_id,
+                               const secret_key& data_key) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  auto out = read_source_config(transaction.exec_params1(get_rules_sql, *no), data_key);
+  for (const auto& row : transaction.exec_params(get_secrets_sql, *no))
+    add_source_secret(out, row, data_key);
+  return out;
 }
 
 void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id) {
