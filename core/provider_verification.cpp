@@ -80,12 +80,12 @@ struct extracted {
   bool readable = true;
 };
 
-extracted read_node(json_document::node node) {
-  if (!node || json_document::is_null(node))
+extracted read_node(json_view::node node) {
+  if (!node || json_view::is_null(node))
     return {};
-  if (!json_document::is_text_or_number(node))
+  if (!json_view::is_text_or_number(node))
     return {{}, false};
-  return {json_document::text_of(node).value_or("")};
+  return {json_view::text_of(node).value_or("")};
 }
 
 std::string xml_element(std::string_view text, const std::string& name) {
@@ -111,7 +111,7 @@ extracted read(const value_source& source, request_values& values) {
   case what::json:
     return read_node(values.json().find(values.json().root(), source.path));
   case what::other_key: {
-    for (auto& name : json_document::names_of(values.json().root()))
+    for (auto& name : json_view::names_of(values.json().root()))
       if (name != source.name)
         return {std::move(name)};
     return {};
@@ -120,7 +120,7 @@ extracted read(const value_source& source, request_values& values) {
     const auto inner = decode_base64(values.json_text(values.json().root(), source.outer).value_or(std::string_view{}));
     if (!inner || inner->empty())
       return {};
-    const json_document document{*inner};
+    const json_view document{*inner};
     return read_node(document.find(document.root(), source.path));
   }
   case what::base64_xml: {

@@ -88,14 +88,14 @@ std::optional<std::string_view> request_values::form(std::string_view name) {
   return find_field(form_of_body(), name);
 }
 
-const json_document& request_values::json() {
+const json_view& request_values::json() {
   if (!json_)
     json_.emplace(request_.body);
   return *json_;
 }
 
-std::optional<std::string_view> request_values::json_text(json_document::node from, const json_path& path) {
-  auto text = json_document::text_of(json().find(from, path));
+std::optional<std::string_view> request_values::json_text(json_view::node from, const json_path& path) {
+  auto text = json_view::text_of(json().find(from, path));
   if (!text)
     return {};
   return keep(std::move(*text));
@@ -128,7 +128,7 @@ const std::string& request_values::sorted_form() {
   return *sorted_form_;
 }
 
-template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope,
+template_value evaluate(std::span<const template_part> text, request_values& values, json_view::node scope,
                         std::string_view url, std::string_view timestamp, std::string_view secret) {
   using what = template_part::what;
   template_value out;

@@ -2,7 +2,7 @@
 
 #include "core/form_fields.hpp"
 #include "core/header_block.hpp"
-#include "core/json_document.hpp"
+#include "core/json_view.hpp"
 #include "core/provider_scheme.hpp"
 
 #include <deque>
@@ -37,9 +37,9 @@ public:
   [[nodiscard]] std::string_view setting(const std::string& name) const noexcept; ///< empty where absent
   [[nodiscard]] std::optional<std::string_view> query(std::string_view name);
   [[nodiscard]] std::optional<std::string_view> form(std::string_view name);
-  [[nodiscard]] const json_document& json();
+  [[nodiscard]] const json_view& json();
   /// A text, number or truth value there; nothing where there is none, or the body is not JSON.
-  [[nodiscard]] std::optional<std::string_view> json_text(json_document::node from, const json_path& path);
+  [[nodiscard]] std::optional<std::string_view> json_text(json_view::node from, const json_path& path);
   /// `=key`: what the settings say; else the text itself.
   [[nodiscard]] std::string_view resolved(const std::string& text) const noexcept;
 
@@ -56,7 +56,7 @@ private:
   provider_request request_;
   const provider_scheme& scheme_;
   const scheme_settings& settings_;
-  std::optional<json_document> json_;
+  std::optional<json_view> json_;
   std::optional<form_fields> form_;
   std::optional<form_fields> query_;
   std::optional<std::string> sorted_form_;
@@ -69,7 +69,7 @@ struct template_value {
   std::vector<std::string_view> parts{};
   template_part::what missing = template_part::what::literal; ///< literal: nothing is
 };
-template_value evaluate(std::span<const template_part> text, request_values& values, json_document::node scope,
+template_value evaluate(std::span<const template_part> text, request_values& values, json_view::node scope,
                         std::string_view url, std::string_view timestamp, std::string_view secret);
 /// The same in one piece; empty where something is missing.
 std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret,

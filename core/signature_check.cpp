@@ -151,7 +151,7 @@ private:
       return verify_reason::field_missing;
     if (scheme_.each.empty()) {
       // Where nothing is read of it, the body needs not be JSON, nor be parsed.
-      scopes_.push_back(reads_json() ? values_.json().root() : json_document::node{});
+      scopes_.push_back(reads_json() ? values_.json().root() : json_view::node{});
     } else {
       auto found = values_.json().find_each(values_.json().root(), scheme_.each);
       if (!found)
@@ -196,7 +196,7 @@ private:
     return verify_reason::ok;
   }
 
-  verify_reason read_place(const value_place& place, json_document::node scope, std::vector<std::string_view>& out) {
+  verify_reason read_place(const value_place& place, json_view::node scope, std::vector<std::string_view>& out) {
     using where = value_place::where;
     const auto add = [&out](std::optional<std::string_view> text) {
       if (text)
@@ -260,9 +260,9 @@ private:
     const auto& place = scheme_.timestamp->from;
     if (place.kind == value_place::where::json) {
       const auto node = values_.json().find(values_.json().root(), place.path);
-      timestamp_ = json_document::text_of(node).value_or("");
+      timestamp_ = json_view::text_of(node).value_or("");
       malformed_ |=
-        scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds && node && !json_document::is_number(node);
+        scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds && node && !json_view::is_number(node);
       return timestamp_.empty() ? verify_reason::timestamp_missing : verify_reason::ok;
     }
     const auto header = values_.header(place.name).value;
@@ -332,7 +332,7 @@ private:
   }
 
   // `only`: of the signatures that this secret alone may have made; else of the others.
-  void match(std::string_view secret, std::optional<std::string_view> only, json_document::node scope,
+  void match(std::string_view secret, std::optional<std::string_view> only, json_view::node scope,
              const std::vector<candidate>& given, std::string_view& matched) {
     const auto key = key_of(scheme_.key, secret);
     if (!key || key->empty())
@@ -352,7 +352,7 @@ private:
   request_values& values_;
   std::span<const std::string_view> secrets_;
   wall_time now_;
-  std::vector<json_document::node> scopes_;
+  std::vector<json_view::node> scopes_;
   std::vector<candidates> candidates_; ///< for each scope
   std::string timestamp_;
   std::optional<wall_time> sent_at_;

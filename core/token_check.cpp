@@ -31,7 +31,7 @@ check_result check_token(const provider_scheme& scheme, request_values& values,
     if (!found)
       return {verify_reason::field_missing};
     for (const auto each : *found)
-      tokens.push_back(values.keep(json_document::text_of(each).value_or("")));
+      tokens.push_back(values.keep(json_view::text_of(each).value_or("")));
   }
   for (const auto token : tokens)
     if (token.empty())

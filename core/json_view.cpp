@@ -1,4 +1,4 @@
-#include "core/json_document.hpp"
+#include "core/json_view.hpp"
 
 #include <boost/json.hpp>
 
@@ -14,13 +14,13 @@ namespace {
 
 json::value parsed(std::string_view text, json::memory_resource& memory, json::error_code& error) {
   json::parse_options options;
-  options.max_depth = json_document::depth_max;
+  options.max_depth = json_view::depth_max;
   return json::parse(text, error, &memory, options);
 }
 
 } // namespace
 
-struct json_document::content {
+struct json_view::content {
   explicit content(std::string_view text) : root(parsed(text, memory, error)) {} // braces would make an array of it
 
   json::monotonic_resource memory;
@@ -64,16 +64,16 @@ bool collect(const json::value& from, std::span<const std::string> path, std::ve
 
 } // namespace
 
-json_document::json_document(std::string_view text) : content_{std::make_unique<content>(text)} {}
-json_document::json_document(json_document&&) noexcept = default;
-json_document& json_document::operator=(json_document&&) noexcept = default;
-json_document::~json_document() = default;
+json_view::json_view(std::string_view text) : content_{std::make_unique<content>(text)} {}
+json_view::json_view(json_view&&) noexcept = default;
+json_view& json_view::operator=(json_view&&) noexcept = default;
+json_view::~json_view() = default;
 
-json_document::node json_document::root() const noexcept {
+json_view::node json_view::root() const noexcept {
   return content_->error ? node{} : node{&content_->root};
 }
 
-json_document::node json_document::find(node from, const std::vector<std::string>& path) const {
+json_view::node json_view::find(node from, const std::vector<std::string>& path) const {
   if (!from)
     return {};
   const auto* at = &value_of(from.value_);
@@ -85,7 +85,7 @@ json_document::node json_document::find(node from, const std::vector<std::string
   return node{at};
 }
 
-std::optional<std::vector<json_document::node>> json_document::find_each(node from,
+std::optional<std::vector<json_view::node>> json_view::find_each(node from,
                                                                          const std::vector<std::string>& path) const {
   std::vector<const json::value*> found;
   if (!from || !collect(value_of(from.value_), path, found))
@@ -97,7 +97,7 @@ std::optional<std::vector<json_document::node>> json_document::find_each(node fr
   return out;
 }
 
-std::optional<std::string> json_document::text_of(node value) {
+std::optional<std::string> json_view::text_of(node value) {
   if (!value)
     return {};
   const auto& what = value_of(value.value_);
@@ -121,18 +121,18 @@ std::optional<std::string> json_document::text_of(node value) {
   }
 }
 
-bool json_document::is_number(node value) noexcept {
+bool json_view::is_number(node value) noexcept {
   return value && value_of(value.value_).is_number();
 }
-bool json_document::is_null(node value) noexcept {
+bool json_view::is_null(node value) noexcept {
   return value && value_of(value.value_).is_null();
 }
 
-bool json_document::is_text_or_number(node value) noexcept {
+bool json_view::is_text_or_number(node value) noexcept {
   return value && (value_of(value.value_).is_string() || value_of(value.value_).is_number());
 }
 
-std::vector<std::string> json_document::names_of(node object) {
+std::vector<std::string> json_view::names_of(node object) {
   std::vector<std::string> out;
   if (object)
     if (const auto* members = value_of(object.value_).if_object())

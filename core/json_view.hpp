@@ -10,7 +10,7 @@ namespace postrider {
 
 /// A JSON text (RFC 8259) to look values up in. Of several members of one name the last counts. The document reads
 /// numbers as doubles where they are no 64-bit integers.
-class json_document {
+class json_view {
 public:
   static constexpr int depth_max = 64;
 
@@ -21,16 +21,16 @@ public:
     explicit operator bool() const noexcept { return value_ != nullptr; }
 
   private:
-    friend class json_document;
+    friend class json_view;
     explicit node(const void* value) noexcept : value_{value} {}
     const void* value_ = nullptr;
   };
 
   /// Not JSON, or nested deeper than `depth_max`: a document without a root.
-  explicit json_document(std::string_view text);
-  json_document(json_document&&) noexcept;
-  json_document& operator=(json_document&&) noexcept;
-  ~json_document();
+  explicit json_view(std::string_view text);
+  json_view(json_view&&) noexcept;
+  json_view& operator=(json_view&&) noexcept;
+  ~json_view();
 
   [[nodiscard]] node root() const noexcept;
   /// Names of members or indices from `from` on, without `*`.

@@ -1,5 +1,5 @@
 #include "core/form_fields.hpp"
-#include "core/json_document.hpp"
+#include "core/json_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -8,15 +8,15 @@
 using namespace postrider;
 
 namespace {
-std::string text_at(const json_document& document, const std::vector<std::string>& path) {
-  return json_document::text_of(document.find(document.root(), path)).value_or("(none)");
+std::string text_at(const json_view& document, const std::vector<std::string>& path) {
+  return json_view::text_of(document.find(document.root(), path)).value_or("(none)");
 }
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(json_documents)
+BOOST_AUTO_TEST_SUITE(json_views)
 
 BOOST_AUTO_TEST_CASE(values_are_found_by_names_and_indices) {
-  const json_document document{
+  const json_view document{
     R"({"a":{"b-c":[{"d":"x"},2]},"n":null,"t":true,"i":12345678901234567,"e":1.5,"":"empty","a.b":"dot"})"};
   BOOST_TEST(text_at(document, {"a", "b-c", "0", "d"}) == "x");
   BOOST_TEST(text_at(document, {"a", "b-c", "1"}) == "2");
@@ -33,26 +33,26 @@ BOOST_AUTO_TEST_CASE(values_are_found_by_names_and_indices) {
 }
 
 BOOST_AUTO_TEST_CASE(a_star_needs_every_element_to_go_on) {
-  const json_document document{R"({"v":[{"s":"1"},{"s":"2"}],"w":[{"s":"1"},{}],"e":[],"o":{"s":"1"}})"};
+  const json_view document{R"({"v":[{"s":"1"},{"s":"2"}],"w":[{"s":"1"},{}],"e":[],"o":{"s":"1"}})"};
   const auto found = document.find_each(document.root(), {"v", "*", "s"});
   BOOST_REQUIRE(found.has_value());
   BOOST_TEST(found->size() == 2U);
-  BOOST_TEST(json_document::text_of(found->at(1)).value_or("") == "2");
+  BOOST_TEST(json_view::text_of(found->at(1)).value_or("") == "2");
   for (const auto name : {"w", "e", "o", "none"})
     BOOST_TEST(!document.find_each(document.root(), {name, "*", "s"}).has_value(), name);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_json_has_no_root) {
   for (const auto text : {"", "{", "{}x", "\xff", "nul", "{\"a\":1,}", "[1] [2]"})
-    BOOST_TEST(!json_document{text}.root(), text);
-  const std::string deep(json_document::depth_max + 1, '[');
-  BOOST_TEST(!json_document{deep + std::string(deep.size(), ']')}.root());
+    BOOST_TEST(!json_view{text}.root(), text);
+  const std::string deep(json_view::depth_max + 1, '[');
+  BOOST_TEST(!json_view{deep + std::string(deep.size(), ']')}.root());
   BOOST_TEST(bool(
-    json_document{std::string(json_document::depth_max, '[') + std::string(json_document::depth_max, ']')}.root()));
+    json_view{std::string(json_view::depth_max, '[') + std::string(json_view::depth_max, ']')}.root()));
 }
 
 BOOST_AUTO_TEST_CASE(of_two_members_of_one_name_the_last_counts) {
-  BOOST_TEST(text_at(json_document{R"({"id":"first","id":"last"})"}, {"id"}) == "last");
+  BOOST_TEST(text_at(json_view{R"({"id":"first","id":"last"})"}, {"id"}) == "last");
 }
 
 BOOST_AUTO_TEST_CASE(forms_are_decoded_as_browsers_write_them) {
