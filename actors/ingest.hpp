@@ -39,8 +39,8 @@ enum class ingest_result : std::uint8_t {
 struct ingest_answer {
   reply_address to;
   ingest_result result = ingest_result::unavailable;
-  event_id id{};           ///< accepted, duplicate
-  std::string_view code{}; ///< rejected: a string literal, the reason
+  event_id id{};                                  ///< accepted, duplicate
+  std::string_view code{};                        ///< rejected: a string literal, the reason
   std::shared_ptr<const fixed_answer> response{}; ///< what the provider demands in place of our own answer
 };
 

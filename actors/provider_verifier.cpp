@@ -109,7 +109,8 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
   limit_waiting(self);
 }
 
-// The URL as the provider called it: what the source says of itself, or the request's own host, with the request's query.
+// The URL as the provider called it: what the source says of itself, or the request's own host, with the request's
+// query.
 std::string url_of(const source_config& source, const ingest_request& request) {
   const auto query = std::min(request.target.find('?'), request.target.size());
   const auto host = find_header(request.headers, "host").value;
@@ -135,7 +136,8 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
                                   std::make_shared<const fixed_answer>(std::move(*verified.handshake)));
   if (!verified.accepted())
     return doubt_or_refuse(self, std::move(request), ingest_result::rejected, to_string(verified.reason),
-                           rules && rules->reject ? std::shared_ptr<const fixed_answer>{rules, &*rules->reject} : nullptr);
+                           rules && rules->reject ? std::shared_ptr<const fixed_answer>{rules, &*rules->reject}
+                                                  : nullptr);
   accept(self, *request, std::move(verified));
 }
 

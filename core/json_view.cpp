@@ -86,7 +86,7 @@ json_view::node json_view::find(node from, const std::vector<std::string>& path)
 }
 
 std::optional<std::vector<json_view::node>> json_view::find_each(node from,
-                                                                         const std::vector<std::string>& path) const {
+                                                                 const std::vector<std::string>& path) const {
   std::vector<const json::value*> found;
   if (!from || !collect(value_of(from.value_), path, found))
     return {};

@@ -105,10 +105,11 @@ json::value text_or_null(const std::string& text) {
 
 void answer_sample(const api_call_ptr& call, const sample& given, const source_config& source) {
   const auto url = given.url.empty() ? public_url_of(source, "https://localhost/in") : given.url;
-  const auto found =
-    verify_request(source, {given.method, url, given.headers, given.body}, given.received_at);
+  const auto found = verify_request(source, {given.method, url, given.headers, given.body}, given.received_at);
   const bool good = found.reason == verify_reason::ok;
-  call->answer(200, json::object{{"verdict", !good ? "reject" : found.handshake ? "handshake" : "accept"},
+  call->answer(200, json::object{{"verdict", !good             ? "reject"
+                                             : found.handshake ? "handshake"
+                                                               : "accept"},
                                  {"reason", good ? json::value{nullptr} : json::value{to_string(found.reason)}},
                                  {"provider_event_id", text_or_null(found.provider_event_id)},
                                  {"event_type", text_or_null(found.event_type)},

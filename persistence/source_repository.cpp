@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* insert_sql =
   "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed)"
-  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, nullif($10::bytea, '')) on conflict (tenant_no, name) where deleted_at is null do nothing"
+  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, nullif($10::bytea, '')) on conflict (tenant_no, name) "
+  "where deleted_at is null do nothing"
   " returning no";
 constexpr const char* insert_secret_sql =
   "insert into source_secret (source_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
@@ -26,8 +27,8 @@ constexpr const char* list_sql =
   "select " POSTRIDER_SOURCE_COLUMNS " from source"
   " where tenant_no = $1 and deleted_at is null and id < $2::uuid order by id desc limit $3";
 constexpr const char* get_sql = "select " POSTRIDER_SOURCE_COLUMNS " from source where no = $1";
-constexpr const char* get_rules_sql =
-  "select no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed from source where no = $1";
+constexpr const char* get_rules_sql = "select no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, "
+                                      "config_sealed from source where no = $1";
 constexpr const char* get_secrets_sql =
   "select source_no, ordinal, sealed, (extract(epoch from expires_at) * 1000000)::bigint from source_secret"
   " where source_no = $1 and (expires_at is null or expires_at > clock_timestamp()) order by ordinal desc";

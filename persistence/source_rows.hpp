@@ -7,8 +7,8 @@
 
 #include <optional>
 
-/// Rows of sources and of secrets as the engine's configuration has them. Include it in .cpp files only. What cannot be opened is logged and
-/// left out: then it verifies and signs nothing.
+/// Rows of sources and of secrets as the engine's configuration has them. Include it in .cpp files only. What cannot be
+/// opened is logged and left out: then it verifies and signs nothing.
 namespace postrider {
 
 /// no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed. `key`: the tenant's data key.

@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_has_no_root) {
     BOOST_TEST(!json_view{text}.root(), text);
   const std::string deep(json_view::depth_max + 1, '[');
   BOOST_TEST(!json_view{deep + std::string(deep.size(), ']')}.root());
-  BOOST_TEST(bool(
-    json_view{std::string(json_view::depth_max, '[') + std::string(json_view::depth_max, ']')}.root()));
+  BOOST_TEST(bool(json_view{std::string(json_view::depth_max, '[') + std::string(json_view::depth_max, ']')}.root()));
 }
 
 BOOST_AUTO_TEST_CASE(of_two_members_of_one_name_the_last_counts) {

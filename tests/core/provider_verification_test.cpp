@@ -80,8 +80,7 @@ BOOST_AUTO_TEST_CASE(a_source_without_a_valid_secret_believes_nothing) {
 
 BOOST_AUTO_TEST_CASE(a_missing_signature_is_told_from_one_that_does_not_match) {
   const auto source = source_with({{"key", {}}});
-  BOOST_TEST(
-    (verify(source, "X-GitHub-Event: push\r\n", body, noon).reason == verify_reason::signature_missing));
+  BOOST_TEST((verify(source, "X-GitHub-Event: push\r\n", body, noon).reason == verify_reason::signature_missing));
   BOOST_TEST((verify(source, signed_headers("other"), body, noon).reason == verify_reason::signature_mismatch));
 }
 
@@ -134,7 +133,8 @@ BOOST_AUTO_TEST_CASE(without_an_id_or_by_wish_the_body_stands_for_it_and_with_de
 BOOST_AUTO_TEST_CASE(only_the_providers_id_and_type_go_on_to_endpoints) {
   const auto source = source_with({});
   const auto headers = signed_headers("key") + "X-Other: 1\r\n";
-  BOOST_TEST(only_headers(headers, source.rules->forwarded_headers) == "X-GitHub-Event: push\r\nX-GitHub-Delivery: d-1\r\n");
+  BOOST_TEST(only_headers(headers, source.rules->forwarded_headers) ==
+             "X-GitHub-Event: push\r\nX-GitHub-Delivery: d-1\r\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

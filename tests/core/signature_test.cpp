@@ -25,10 +25,6 @@ std::string hex_hmac(std::string_view key, std::string_view data) {
   return encode_hex(hmac_sha256(key, data));
 }
 
-std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
-
 /// Whether one of the words between single spaces is `word`.
 bool has_word(std::string_view text, std::string_view word) {
   while (!text.empty()) {

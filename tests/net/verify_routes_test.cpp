@@ -106,24 +106,35 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_source_or_a_sample_is_named) {
       out.push_back(json::value_to<std::string>(one.at("pointer")) + " " + json::value_to<std::string>(one.at("code")));
     return out;
   };
-  const auto make = [&](std::string_view body) { return call("POST", "/v1/tenants/acme/sources", op, std::string{body}); };
+  const auto make = [&](std::string_view body) {
+    return call("POST", "/v1/tenants/acme/sources", op, std::string{body});
+  };
   using texts = std::vector<std::string>;
-  BOOST_TEST((errors(make(R"({"name":"a","provider":"nobody","secrets":["s"]})")) == texts{"/provider provider-unknown"}));
+  BOOST_TEST(
+    (errors(make(R"({"name":"a","provider":"nobody","secrets":["s"]})")) == texts{"/provider provider-unknown"}));
   BOOST_TEST((errors(make(R"({"name":"a","provider":"gitlab","secrets":["s"]})")) == texts{"/scheme required"}));
-  BOOST_TEST((errors(make(R"({"name":"a","provider":"paypal","secrets":["s"]})")) == texts{"/provider not-supported-yet"}));
+  BOOST_TEST(
+    (errors(make(R"({"name":"a","provider":"paypal","secrets":["s"]})")) == texts{"/provider not-supported-yet"}));
   BOOST_TEST((errors(make(R"({"name":"a","provider":"standard-webhooks","secrets":["not base64!"]})")) ==
               texts{"/secrets/0 bad-format"}));
-  BOOST_TEST((errors(make(R"({"name":"a","provider":"meta","secrets":["s"],"config":{"colour":"red","public_url":"ftp://x"}})")) ==
-              texts{"/config/public_url bad-format", "/config/verify_token bad-format", "/config/colour bad-format"}));
-  BOOST_TEST((errors(make(R"({"name":"a","provider":"custom","secrets":["s"],"config":{"family":"hmac","sig":{"header":"X"}}})")) ==
-              texts{"/config/signed bad-format"}));
+  BOOST_TEST(
+    (errors(
+       make(R"({"name":"a","provider":"meta","secrets":["s"],"config":{"colour":"red","public_url":"ftp://x"}})")) ==
+     texts{"/config/public_url bad-format", "/config/verify_token bad-format", "/config/colour bad-format"}));
+  BOOST_TEST(
+    (errors(
+       make(R"({"name":"a","provider":"custom","secrets":["s"],"config":{"family":"hmac","sig":{"header":"X"}}})")) ==
+     texts{"/config/signed bad-format"}));
   BOOST_TEST(make(R"({"name":"own","provider":"custom","secrets":["s"],
-    "config":{"family":"hmac","sig":{"header":"X-Sig"},"signed":"{body}","public_url":"https://x.example/in"}})").status == 201);
+    "config":{"family":"hmac","sig":{"header":"X-Sig"},"signed":"{body}","public_url":"https://x.example/in"}})")
+               .status == 201);
   const auto sample = call("POST", "/v1/tenants/acme/sources/own/verify-sample", op,
                            R"({"headers":{"a b":"x"},"body_base64":"%","received_at":"yesterday","more":1})");
-  BOOST_TEST((errors(sample) ==
-              texts{"/headers/a b bad-format", "/body_base64 bad-format", "/received_at bad-format", "/more unknown-field"}));
-  BOOST_TEST(call("POST", "/v1/tenants/acme/sources/none/verify-sample", op, R"({"headers":{},"body_base64":""})").status == 404);
+  BOOST_TEST((errors(sample) == texts{"/headers/a b bad-format", "/body_base64 bad-format", "/received_at bad-format",
+                                      "/more unknown-field"}));
+  BOOST_TEST(
+    call("POST", "/v1/tenants/acme/sources/none/verify-sample", op, R"({"headers":{},"body_base64":""})").status ==
+    404);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -59,7 +59,7 @@ private:
     tenant_record record;
     std::vector<source_record> sources;
     std::map<std::string, source_config> rules; ///< by the source's id
-    std::vector<endpoint_record> endpoints; ///< with their secrets
+    std::vector<endpoint_record> endpoints;     ///< with their secrets
     std::map<event_id, std::pair<event_record, event_payload>> events;
     std::vector<delivery_record> deliveries;
   };

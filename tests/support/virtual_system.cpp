@@ -1,8 +1,8 @@
 #include "tests/support/virtual_system.hpp"
 
-#include "tests/support/github_scheme.hpp"
 #include "actors/node.hpp"
 #include "core/signature.hpp"
+#include "tests/support/github_scheme.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
