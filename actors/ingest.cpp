@@ -15,6 +15,7 @@ ingest_ticket& ingest_ticket::operator=(ingest_ticket&& other) noexcept {
     bytes_ = other.bytes_;
     replies_ = std::move(other.replies_);
     admission_ = std::move(other.admission_);
+    on_accept_ = std::move(other.on_accept_);
   }
   return *this;
 }
@@ -34,13 +35,17 @@ ingest_answer ingest_ticket::settle(ingest_result outcome, event_id id, std::str
     admission_->leave(bytes_);
   admission_.reset();
   replies_.reset();
-  return {to_, outcome, id, code};
+  const bool good = outcome == ingest_result::accepted || outcome == ingest_result::duplicate;
+  return {to_, outcome, id, code, good ? std::move(on_accept_) : nullptr};
 }
 
-void ingest_ticket::answer(ingest_result outcome, event_id id, std::string_view code) {
+void ingest_ticket::answer(ingest_result outcome, event_id id, std::string_view code,
+                           std::shared_ptr<const fixed_answer> response) {
   const auto replies = replies_;
   std::vector<ingest_answer> one;
   one.push_back(settle(outcome, id, code));
+  if (response)
+    one.back().response = std::move(response);
   if (replies)
     replies->answer(std::move(one));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/ids.hpp"
+#include "core/provider_scheme.hpp"
 #include "core/time.hpp"
 
 #include <atomic>
@@ -28,6 +29,8 @@ enum class ingest_result : std::uint8_t {
   duplicate,   ///< 200, `id` is that of the first
   rejected,    ///< 401, `code` is the reason
   unknown,     ///< 404
+  handshake,   ///< the provider asked a question of its own: `response` answers it
+  method,      ///< 405; the body of `response` lists the methods that the source takes
   overloaded,  ///< 503: a bound of I13 is reached
   unavailable, ///< 503: the store did not confirm in time; sending again is safe
 };
@@ -36,8 +39,9 @@ enum class ingest_result : std::uint8_t {
 struct ingest_answer {
   reply_address to;
   ingest_result result = ingest_result::unavailable;
-  event_id id{};           ///< accepted, duplicate
-  std::string_view code{}; ///< rejected: a string literal, the reason
+  event_id id{};                                  ///< accepted, duplicate
+  std::string_view code{};                        ///< rejected: a string literal, the reason
+  std::shared_ptr<const fixed_answer> response{}; ///< what the provider demands in place of our own answer
 };
 
 /// Where answers go. Implemented by LISTENER: one post per io thread and call. Never blocks; callable from any thread.
@@ -88,8 +92,11 @@ public:
 
   /// The answer, addressed; ends the duty. The caller hands a whole batch of them to `ingest_replies::answer`.
   ingest_answer settle(ingest_result outcome, event_id id = {}, std::string_view code = {}) noexcept;
+  /// What the provider demands instead of our answer when it is accepted, now or before.
+  void accept_with(std::shared_ptr<const fixed_answer> response) noexcept { on_accept_ = std::move(response); }
   /// Answers at once (off the hot path).
-  void answer(ingest_result outcome, event_id id = {}, std::string_view code = {});
+  void answer(ingest_result outcome, event_id id = {}, std::string_view code = {},
+              std::shared_ptr<const fixed_answer> response = {});
   /// Empty after `settle`, `answer` or a move.
   explicit operator bool() const noexcept { return replies_ != nullptr; }
   [[nodiscard]] const std::shared_ptr<ingest_replies>& replies() const noexcept { return replies_; }
@@ -99,6 +106,7 @@ private:
   std::int64_t bytes_ = 0;
   std::shared_ptr<ingest_replies> replies_{};
   std::shared_ptr<ingest_admission> admission_{};
+  std::shared_ptr<const fixed_answer> on_accept_{};
 };
 
 /// One request to `/in/{tenant}/{source}`, whole and within its limits, as it came.
@@ -111,6 +119,7 @@ struct ingest_request {
   std::string content_type; ///< as sent, or empty
   std::string body;
   std::string remote_address;
+  bool over_tls = false;
   wall_time received_at{};
   ingest_ticket ticket;
 };

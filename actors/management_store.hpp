@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/source_settings.hpp"
 #include "core/api_key.hpp"
 #include "core/delivery_state.hpp"
 #include "core/ids.hpp"
@@ -49,6 +50,7 @@ struct source_record {
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
   std::size_t secret_count = 0;
+  std::string config = "{}"; ///< JSON; of its secrets `{"set":true}` alone
   wall_time created_at{}, updated_at{};
 };
 struct new_source {
@@ -57,6 +59,7 @@ struct new_source {
   bool enabled = true;
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
+  source_settings settings{};
 };
 
 struct endpoint_record {
@@ -158,6 +161,8 @@ public:
                               reply<std::vector<source_record>> done) = 0;
   virtual void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) = 0;
   virtual void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) = 0;
+  /// The source as the engine has it, its secrets in clear: for a trial whose answer tells none of them.
+  virtual void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) = 0;
   virtual void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) = 0;
 
   virtual void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,

@@ -66,8 +66,9 @@ void accept(self_pointer self, ingest_request& request, verification verified) {
   what->source = state.source->no;
   what->source_name = state.source->name;
   what->content_type = std::move(request.content_type);
-  what->headers = without_credentials(request.headers, {});
-  what->forward_headers = only_headers(request.headers, forwarded_headers(*state.source));
+  const auto& scheme = *state.source->rules;
+  what->headers = without_credentials(request.headers, scheme.secret_headers);
+  what->forward_headers = only_headers(request.headers, scheme.forwarded_headers);
   auto item = std::make_unique<accept_item>();
   item->dedupe_key = dedupe_key_of(*state.source, verified, request.body, what->id);
   what->type = std::move(verified.event_type);
@@ -75,6 +76,8 @@ void accept(self_pointer self, ingest_request& request, verification verified) {
   what->body = std::move(request.body);
   item->what = std::move(what);
   item->ticket = std::move(request.ticket);
+  if (scheme.accept)
+    item->ticket.accept_with({state.source->rules, &*scheme.accept});
   item->deadline = self->clock().now() + store_deadline;
   ++state.accepted;
   hand_to_store(self, std::move(item));
@@ -88,13 +91,14 @@ void limit_waiting(self_pointer self) {
 }
 
 // A refusal may rest on an old configuration: ask, once for all that wait, and at most every `refresh_gap`.
-void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer, std::string_view code) {
+void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer, std::string_view code,
+                     std::shared_ptr<const fixed_answer> response = {}) {
   auto& state = self->state;
   const auto& limits = state.given.context->limits;
   const bool fresh = self->clock().now() - state.confirmed_at < limits.refresh_gap;
   if (fresh || !state.given.plan) {
-    ++(answer == ingest_result::rejected ? state.rejected : state.unknown);
-    return request->ticket.answer(answer, {}, code);
+    ++(answer == ingest_result::unknown ? state.unknown : state.rejected);
+    return request->ticket.answer(answer, {}, code, std::move(response));
   }
   if (state.doubted.size() >= limits.waiting_requests_max)
     return request->ticket.answer(ingest_result::overloaded);
@@ -105,14 +109,35 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
   limit_waiting(self);
 }
 
+// The URL as the provider called it: what the source says of itself, or the request's own host, with the request's
+// query.
+std::string url_of(const source_config& source, const ingest_request& request) {
+  const auto query = std::min(request.target.find('?'), request.target.size());
+  const auto host = find_header(request.headers, "host").value;
+  return public_url_of(source, (request.over_tls ? "https://" : "http://") + std::string{host} +
+                                 request.target.substr(0, query)) +
+         request.target.substr(query);
+}
+
 void on_ingest(self_pointer self, ingest_request_ptr request) {
   auto& state = self->state;
   state.given.used->store(self->clock().now().time_since_epoch().count(), std::memory_order_relaxed);
   if (!state.source)
     return doubt_or_refuse(self, std::move(request), ingest_result::unknown, {});
-  auto verified = verify_request(*state.source, request->headers, request->body, state.given.context->wall_now());
+  const auto& rules = state.source->rules;
+  if (rules && !takes_method(*rules, request->method))
+    return doubt_or_refuse(self, std::move(request), ingest_result::method, {},
+                           std::make_shared<const fixed_answer>(fixed_answer{405, {}, rules->methods_text}));
+  const auto url = url_of(*state.source, *request);
+  auto verified = verify_request(*state.source, {request->method, url, request->headers, request->body},
+                                 state.given.context->wall_now());
+  if (verified.handshake)
+    return request->ticket.answer(ingest_result::handshake, {}, {},
+                                  std::make_shared<const fixed_answer>(std::move(*verified.handshake)));
   if (!verified.accepted())
-    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, to_string(verified.reason));
+    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, to_string(verified.reason),
+                           rules && rules->reject ? std::shared_ptr<const fixed_answer>{rules, &*rules->reject}
+                                                  : nullptr);
   accept(self, *request, std::move(verified));
 }
 

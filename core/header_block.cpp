@@ -47,7 +47,7 @@ bool next_line(std::string_view& rest, header_line& line) noexcept {
   return true;
 }
 
-bool is_named(std::string_view name, std::span<const std::string_view> names) noexcept {
+bool is_named(std::string_view name, std::span<const std::string> names) noexcept {
   return std::any_of(names.begin(), names.end(), [&](std::string_view other) { return equal_names(name, other); });
 }
 
@@ -61,7 +61,19 @@ header_value find_header(std::string_view block, std::string_view name) noexcept
   return {};
 }
 
-std::string without_credentials(std::string_view block, std::span<const std::string_view> also) {
+void for_each_header(std::string_view block, const std::function<void(std::string_view, std::string_view)>& visit) {
+  header_line line;
+  while (next_line(block, line))
+    visit(line.name, line.value);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out{text};
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
+std::string without_credentials(std::string_view block, std::span<const std::string> also) {
   std::string kept;
   kept.reserve(block.size());
   header_line line;
@@ -74,7 +86,7 @@ std::string without_credentials(std::string_view block, std::span<const std::str
   return kept;
 }
 
-std::string only_headers(std::string_view block, std::span<const std::string_view> names) {
+std::string only_headers(std::string_view block, std::span<const std::string> names) {
   std::string kept;
   header_line line;
   while (next_line(block, line))

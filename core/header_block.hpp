@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,11 +16,17 @@ struct header_value {
 };
 header_value find_header(std::string_view block, std::string_view name) noexcept;
 
+/// Of all headers, in their order: `visit(name, value)`, the value trimmed.
+void for_each_header(std::string_view block, const std::function<void(std::string_view, std::string_view)>& visit);
+
+/// ASCII letters in lower case.
+std::string lower_case(std::string_view text);
+
 /// The block without what must not be stored: `authorization`, `cookie`, `proxy-*`, and the headers named (a scheme's
 /// own tokens).
-std::string without_credentials(std::string_view block, std::span<const std::string_view> also);
+std::string without_credentials(std::string_view block, std::span<const std::string> also);
 
 /// The lines of the named headers, for forwarding: in the order of the block, as received.
-std::string only_headers(std::string_view block, std::span<const std::string_view> names);
+std::string only_headers(std::string_view block, std::span<const std::string> names);
 
 } // namespace postrider

@@ -54,8 +54,8 @@ private:
 /// each part.
 struct metrics {
   // ingest, by answer
-  counter ingest_accepted, ingest_duplicate, ingest_rejected, ingest_unknown, ingest_overloaded, ingest_unavailable,
-    ingest_invalid_http;
+  counter ingest_accepted, ingest_duplicate, ingest_rejected, ingest_unknown, ingest_handshake, ingest_overloaded,
+    ingest_unavailable, ingest_invalid_http;
   counter http_overloaded; ///< requests refused because too many bodies are being read
   counter ingest_bytes;
   latency_histogram ingest_latency; ///< request read to answer written

@@ -1,40 +1,217 @@
 #include "core/provider_verification.hpp"
 
-#include "core/header_block.hpp"
+#include "core/signature_check.hpp"
 
-#include <array>
+#include <algorithm>
 #include <vector>
 
 namespace postrider {
 
 namespace {
 
-constexpr std::string_view github_id_header = "X-GitHub-Delivery";
-constexpr std::string_view github_type_header = "X-GitHub-Event";
-constexpr std::array<std::string_view, 2> github_forwarded{github_id_header, github_type_header};
+std::vector<std::string_view> usable_secrets(const source_config& source, wall_time now) {
+  std::vector<std::string_view> out;
+  out.reserve(source.secrets.size());
+  for (const auto& each : source.secrets)
+    if (!each.text.empty() && (!each.expires_at || now < *each.expires_at))
+      out.emplace_back(each.text);
+  return out;
+}
+
+bool is_listed(const std::vector<std::string>& methods, std::string_view method) noexcept {
+  return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+check_result check(const provider_scheme& scheme, request_values& values, std::span<const std::string_view> secrets,
+                   wall_time now) {
+  switch (scheme.family) {
+  case scheme_family::hmac:
+  case scheme_family::hash:
+    return check_signature(scheme, values, secrets, now);
+  case scheme_family::token:
+    return check_token(scheme, values, secrets);
+  case scheme_family::basic:
+    return check_basic(values, secrets);
+  }
+  return {};
+}
+
+// ------------------------------------------------------------------------------------------------ handshakes
+
+bool is_asked(const handshake_rule& rule, request_values& values) {
+  if (!rule.method.empty() && values.request().method != rule.method)
+    return false;
+  if (!rule.query.empty()) {
+    const auto given = values.query(rule.query);
+    if (!given || (!rule.query_pattern.empty() && !rule.query_pattern.matches(*given)))
+      return false;
+  }
+  return std::all_of(rule.json.begin(), rule.json.end(), [&](const auto& each) {
+    return values.json_text(values.json().root(), each.first) == std::string_view{each.second};
+  });
+}
+
+bool passes_checks(const handshake_rule& rule, request_values& values) {
+  bool good = true;
+  for (const auto& [name, wanted] : rule.checks) {
+    const auto expected = values.resolved(wanted);
+    good &= !expected.empty() & equal_constant_time(values.query(name).value_or(std::string_view{}), expected);
+  }
+  return good;
+}
+
+fixed_answer answer(const handshake_rule& rule, request_values& values, std::string_view secret, hash_kind hash) {
+  if (rule.answer_json.empty())
+    return {200, "text/plain", evaluate_text(rule.answer, values, secret, hash)};
+  std::string body = "{";
+  for (const auto& each : rule.answer_json) {
+    if (body.size() > 1)
+      body += ',';
+    const auto text = evaluate_text(each.value, values, secret, hash);
+    body.append(to_json_string(each.name)).append(":").append(each.is_number ? text : to_json_string(text));
+  }
+  return {200, "application/json", body + "}"};
+}
+
+// ------------------------------------------------------------------------------------------------ id and type
+
+struct extracted {
+  std::string text{};
+  bool readable = true;
+};
+
+extracted read_node(json_view::node node) {
+  if (!node || json_view::is_null(node))
+    return {};
+  if (!json_view::is_text_or_number(node))
+    return {{}, false};
+  return {json_view::text_of(node).value_or("")};
+}
+
+std::string xml_element(std::string_view text, const std::string& name) {
+  const auto begin = text.find("<" + name + ">");
+  const auto from = begin + name.size() + 2;
+  const auto end = text.find("</" + name + ">", begin == std::string_view::npos ? begin : from);
+  return end == std::string_view::npos ? std::string{} : std::string{text.substr(from, end - from)};
+}
+
+std::string without_line_feeds(std::string_view text) {
+  std::string out{text};
+  std::erase(out, '\n');
+  return out;
+}
+
+extracted read(const value_source& source, request_values& values) {
+  using what = value_source::what;
+  switch (source.kind) {
+  case what::nothing:
+    return {};
+  case what::header:
+    return {std::string{values.header(source.name).value}};
+  case what::json:
+    return read_node(values.json().find(values.json().root(), source.path));
+  case what::other_key: {
+    for (auto& name : json_view::names_of(values.json().root()))
+      if (name != source.name)
+        return {std::move(name)};
+    return {};
+  }
+  case what::base64_json: {
+    const auto inner = decode_base64(values.json_text(values.json().root(), source.outer).value_or(std::string_view{}));
+    if (!inner || inner->empty())
+      return {};
+    const json_view document{*inner};
+    return read_node(document.find(document.root(), source.path));
+  }
+  case what::base64_xml: {
+    const auto inner = decode_base64(without_line_feeds(values.form(source.name).value_or(std::string_view{})));
+    return {inner ? xml_element(*inner, source.path.front()) : std::string{}};
+  }
+  }
+  return {};
+}
+
+void read_identity(const provider_scheme& scheme, request_values& values, verification& out) {
+  auto id = read(scheme.event_id, values);
+  auto type = read(scheme.event_type, values);
+  const bool good = id.readable && type.readable && (id.text.empty() || valid_provider_event_id(id.text)) &&
+                    (type.text.empty() || valid_provider_event_type(type.text));
+  if (!good) {
+    out.reason = verify_reason::unreadable_id;
+    return;
+  }
+  out.provider_event_id = std::move(id.text);
+  out.event_type = std::move(type.text);
+}
 
 } // namespace
 
-verification verify_request(const source_config& source, std::string_view headers, std::string_view body,
-                            wall_time now) {
-  std::vector<std::string_view> secrets;
-  secrets.reserve(source.secrets.size());
-  for (const auto& each : source.secrets)
-    if (!each.expires_at || now < *each.expires_at)
-      secrets.emplace_back(each.text);
-  verification out;
-  out.reason = verify_github(find_header(headers, "X-Hub-Signature-256").value, body, secrets);
-  if (!out.accepted())
-    return out;
-  const auto id = find_header(headers, github_id_header);
-  const auto type = find_header(headers, github_type_header);
-  if ((!id.value.empty() && !valid_provider_event_id(id.value)) ||
-      (!type.value.empty() && !valid_event_type(type.value)))
-    out.reason = verify_reason::unreadable_id;
-  else {
-    out.provider_event_id = id.value;
-    out.event_type = type.value;
+std::string_view to_string(verify_reason reason) noexcept {
+  switch (reason) {
+  case verify_reason::ok:
+    return "ok";
+  case verify_reason::header_missing:
+    return "header-missing";
+  case verify_reason::field_missing:
+    return "field-missing";
+  case verify_reason::signature_missing:
+    return "signature-missing";
+  case verify_reason::timestamp_missing:
+    return "timestamp-missing";
+  case verify_reason::header_malformed:
+    return "header-malformed";
+  case verify_reason::timestamp_out_of_tolerance:
+    return "timestamp-out-of-tolerance";
+  case verify_reason::body_digest_mismatch:
+    return "body-digest-mismatch";
+  case verify_reason::signature_mismatch:
+    return "signature-mismatch";
+  case verify_reason::token_mismatch:
+    return "token-mismatch";
+  case verify_reason::verify_token_mismatch:
+    return "verify-token-mismatch";
+  case verify_reason::unreadable_id:
+    return "unreadable-id";
   }
+  return {};
+}
+
+std::string public_url_of(const source_config& source, std::string_view as_called) {
+  const auto found = source.config.find("public_url");
+  return found != source.config.end() ? found->second : std::string{as_called};
+}
+
+bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept {
+  return is_listed(scheme.methods, method) || (scheme.handshake && scheme.handshake->method == method);
+}
+
+verification verify_request(const source_config& source, const provider_request& request, wall_time now) {
+  verification out;
+  if (!source.rules)
+    return out;
+  const auto& scheme = *source.rules;
+  request_values values{request, scheme, source.config};
+  const auto secrets = usable_secrets(source, now);
+  const auto* question = scheme.handshake && is_asked(*scheme.handshake, values) ? &*scheme.handshake : nullptr;
+  if (question && !question->after_verify) {
+    if (!passes_checks(*question, values)) {
+      out.reason = verify_reason::verify_token_mismatch;
+      return out;
+    }
+    out.reason = verify_reason::ok;
+    out.handshake = answer(*question, values, secrets.empty() ? std::string_view{} : secrets.front(), scheme.hash);
+    return out;
+  }
+  if (!is_listed(scheme.methods, request.method))
+    return out;
+  const auto checked = check(scheme, values, secrets, now);
+  out.reason = checked.reason;
+  if (out.reason != verify_reason::ok)
+    return out;
+  if (question)
+    out.handshake = answer(*question, values, checked.secret, scheme.hash);
+  else
+    read_identity(scheme, values, out);
   return out;
 }
 
@@ -46,10 +223,6 @@ uuid dedupe_key_of(const source_config& source, const verification& verified, st
     return dedupe_key(source.id, verified.event_type, verified.provider_event_id);
   const auto digest = sha256(body);
   return dedupe_key(source.id, verified.event_type, {reinterpret_cast<const char*>(digest.data()), digest.size()});
-}
-
-std::span<const std::string_view> forwarded_headers(const source_config&) noexcept {
-  return github_forwarded;
 }
 
 } // namespace postrider

@@ -1,10 +1,11 @@
 #pragma once
 
 #include "core/ids.hpp"
-#include "core/signature.hpp"
+#include "core/request_values.hpp"
 #include "core/tenant_config.hpp"
+#include "core/verify_reason.hpp"
 
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,23 +14,30 @@ namespace postrider {
 /// What a source says of one request.
 struct verification {
   verify_reason reason = verify_reason::signature_missing;
-  std::string provider_event_id; ///< empty: the provider sent none
-  std::string event_type;        ///< empty: the provider sent none
-  [[nodiscard]] bool accepted() const noexcept { return reason == verify_reason::ok; }
+  std::optional<fixed_answer> handshake{}; ///< the request was a question: this is the answer, and there is no event
+  std::string provider_event_id{};         ///< empty: the provider sent none
+  std::string event_type{};                ///< empty: the provider sent none
+  [[nodiscard]] bool accepted() const noexcept { return reason == verify_reason::ok && !handshake; }
 };
 
-/// Verifies the raw bytes by the source's scheme; id and type are read only of what is verified. `headers`: a block of
-/// `name: value\r\n`. `now` decides which rotated secrets still count. A source without a valid secret believes
-/// nothing. GitHub: https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers
-verification verify_request(const source_config& source, std::string_view headers, std::string_view body,
-                            wall_time now);
+/// Interprets the source's scheme (core/provider_scheme.hpp) over the raw bytes of one request; fails closed.
+/// Handshakes are answered, those that are signed only when they verify; id and type are read only of what is verified.
+/// `now` decides which rotated secrets still count and how old a timestamp is. A source without rules or without a
+/// usable secret believes nothing, and an empty secret is none: anybody could sign with it.
+///
+/// Every secret is tried with every signature, whichever matches, and compared in constant time. At most 32 signatures
+/// are looked at.
+verification verify_request(const source_config& source, const provider_request& request, wall_time now);
 
 /// The key under which the same webhook is known again (api.md: the same source, event type and provider event id;
 /// without an id the SHA-256 of the body stands for it; with dedupe off, the event's own id).
 uuid dedupe_key_of(const source_config& source, const verification& verified, std::string_view body,
                    const event_id& own) noexcept;
 
-/// The headers that go on to endpoints: those of the provider's event id and type.
-std::span<const std::string_view> forwarded_headers(const source_config& source) noexcept;
+/// How the provider calls this source, without query: its setting `public_url`, or else `as_called`.
+std::string public_url_of(const source_config& source, std::string_view as_called);
+
+/// Whether the scheme knows that request method at all; a handshake may have one of its own. Else the answer is 405.
+bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept;
 
 } // namespace postrider

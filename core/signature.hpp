@@ -21,6 +21,20 @@ sha256_digest hmac_sha256(std::string_view key, std::string_view data) noexcept;
 /// Over the concatenation of the parts, none of them copied.
 sha256_digest hmac_sha256(std::string_view key, std::span<const std::string_view> parts) noexcept;
 
+enum class hash_kind : std::uint8_t { sha1, sha256, sha512 };
+
+/// What a hash yields: 20, 32 or 64 bytes.
+struct digest {
+  std::array<std::uint8_t, 64> bytes{};
+  std::size_t size = 0;
+  [[nodiscard]] std::string_view view() const noexcept { return {reinterpret_cast<const char*>(bytes.data()), size}; }
+};
+
+/// Over the concatenation of the parts, none of them copied. SHA-1 is here for providers that know nothing better.
+digest hash_of(hash_kind kind, std::span<const std::string_view> parts) noexcept;
+/// RFC 2104.
+digest hmac_of(hash_kind kind, std::string_view key, std::span<const std::string_view> parts) noexcept;
+
 /// Constant time in the contents; lengths may differ (then false).
 bool equal_constant_time(std::string_view left, std::string_view right) noexcept;
 
@@ -30,19 +44,15 @@ std::string encode_hex(std::span<const std::uint8_t> bytes);
 std::string encode_base64(std::span<const std::uint8_t> bytes);
 /// Strict RFC 4648 section 4: padding required, no other characters, no stray bits. Nothing otherwise.
 std::optional<std::string> decode_base64(std::string_view text);
-
-/// Why a request is not believed (api.md, "Reasons"); the literal is the `code` of the 401.
-enum class verify_reason : std::uint8_t { ok, signature_missing, header_malformed, signature_mismatch, unreadable_id };
-std::string_view to_string(verify_reason reason) noexcept;
-
-/// GitHub (https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries): `X-Hub-Signature-256:
-/// sha256=` and the hex HMAC-SHA256 of the raw body. `header`: its value, empty where absent. Any of the secrets may
-/// have signed; all are tried, so the time does not tell which. SHA-1 is never taken.
-verify_reason verify_github(std::string_view header, std::string_view body,
-                            std::span<const std::string_view> secrets) noexcept;
+/// Strict RFC 4648 section 5, without padding.
+std::optional<std::string> decode_base64url(std::string_view text);
+/// Strict, of any even length.
+std::optional<std::string> decode_hex(std::string_view text);
 
 /// An event type or provider event id as headers carry them: printable ASCII without spaces, 1 to 128 (ids: to 255).
 bool valid_event_type(std::string_view type) noexcept;
+/// What providers send may have spaces, but not at its ends: GitLab's types are like `Push Hook`.
+bool valid_provider_event_type(std::string_view type) noexcept;
 bool valid_provider_event_id(std::string_view id) noexcept;
 
 /// First 16 bytes of SHA-256 over source, type and provider event id, each with its length before it, so that no two

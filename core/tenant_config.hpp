@@ -3,9 +3,11 @@
 #include "core/backoff.hpp"
 #include "core/circuit_breaker.hpp"
 #include "core/ids.hpp"
+#include "core/provider_scheme.hpp"
 #include "core/shard.hpp"
 #include "core/time.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +36,9 @@ struct source_config {
   bool enabled = true;
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
-  std::vector<secret> secrets; ///< newest first
+  std::vector<secret> secrets;                    ///< newest first
+  std::shared_ptr<const provider_scheme> rules{}; ///< none: nothing is believed
+  std::map<std::string, std::string> config{};    ///< settings of the scheme; those of an object as `name/key`
 };
 
 /// Stored as numbers: never renumber. `paused`: live deliveries wait; `disabled`: matches nothing, live deliveries

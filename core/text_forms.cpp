@@ -72,6 +72,23 @@ std::string encode_base64(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
+std::optional<std::string> decode_hex(std::string_view text) {
+  std::string out(text.size() / 2, '\0');
+  const bool good = decode_hex(text, {reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
+  return good ? std::optional{std::move(out)} : std::nullopt;
+}
+
+std::optional<std::string> decode_base64url(std::string_view text) {
+  std::string standard{text};
+  for (char& digit : standard) {
+    if (digit == '+' || digit == '/' || digit == '=')
+      return std::nullopt;
+    digit = digit == '-' ? '+' : digit == '_' ? '/' : digit;
+  }
+  standard.append((4 - standard.size() % 4) % 4, '=');
+  return decode_base64(standard);
+}
+
 std::optional<std::string> decode_base64(std::string_view text) {
   if (text.size() % 4 != 0)
     return std::nullopt;

@@ -149,7 +149,7 @@ json::object to_json(const source_record& source) {
           {"enabled", source.enabled},
           {"on_unverified", source.on_unverified == unverified_mode::quarantine ? "quarantine" : "reject"},
           {"ingest_path", word("/in/" + source.tenant_slug + "/" + source.name)},
-          {"config", json::object{}},
+          {"config", json::parse(source.config)},
           {"secret_count", source.secret_count},
           {"created_at", json_time(source.created_at)},
           {"updated_at", json_time(source.updated_at)}};

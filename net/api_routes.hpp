@@ -25,6 +25,8 @@ struct api_options {
 /// The management API (`/v1`), one table for each aggregate. `store` must outlive them.
 std::vector<api_route> tenant_routes(management_store& store, const api_options& options);
 std::vector<api_route> source_routes(management_store& store);
+/// What a source would say of a request, with nothing stored; the providers that are known.
+std::vector<api_route> verify_routes(management_store& store);
 std::vector<api_route> endpoint_routes(management_store& store, const api_options& options);
 std::vector<api_route> event_routes(management_store& store);
 std::vector<api_route> delivery_routes(management_store& store);

@@ -1,5 +1,9 @@
+#include "config/presets.hpp"
+#include "config/source_settings.hpp"
 #include "net/api_create.hpp"
 #include "net/api_routes.hpp"
+
+#include <boost/json.hpp>
 
 #include <algorithm>
 
@@ -17,21 +21,76 @@ bool is_source_name(std::string_view text) noexcept {
   });
 }
 
-std::vector<std::string> read_secrets(json_reader& reader) {
+/// `scheme`: nothing where it is not known; then any text will do.
+std::vector<std::string> read_secrets(json_reader& reader, const provider_scheme* scheme) {
   std::vector<std::string> out;
+  const bool needed = !scheme || needs_secrets(*scheme);
   const auto* const list = reader.array("secrets", secrets_max);
   if (list == nullptr) {
-    if (reader.take("secrets") == nullptr)
+    if (needed && reader.take("secrets") == nullptr)
       reader.error("secrets", "required", "this field is required");
     return out;
   }
-  if (list->empty())
+  if (needed && list->empty())
     reader.error("secrets", "too-short", "at least one secret is needed");
-  for (std::size_t i = 0; i < list->size(); ++i)
-    if (auto text =
-          read_text((*list)[i], reader.pointer("secrets") + "/" + std::to_string(i), secret_size_max, reader.errors()))
-      out.push_back(std::move(*text));
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const auto pointer = reader.pointer("secrets") + "/" + std::to_string(i);
+    auto text = read_text((*list)[i], pointer, secret_size_max, reader.errors());
+    if (!text)
+      continue;
+    if (scheme && !is_key_of(*scheme, *text))
+      add_field_error(reader.errors(), pointer, "bad-format", "this is no secret of the scheme's form");
+    out.push_back(std::move(*text));
+  }
   return out;
+}
+
+/// Provider and scheme; the rules of the scheme where it is one of the program's.
+std::shared_ptr<const provider_scheme> read_scheme(json_reader& reader, new_source& out) {
+  const auto provider = reader.text("provider", 63, true);
+  const auto scheme = reader.text("scheme", 63);
+  if (!provider)
+    return nullptr;
+  out.provider = *provider;
+  if (*provider == "custom") {
+    out.scheme = "custom";
+    if (scheme && *scheme != "custom")
+      reader.error("scheme", "scheme-unknown", "the scheme of a custom source stands in its config");
+    return nullptr;
+  }
+  const auto& all = presets();
+  const auto known = all.providers.find(*provider);
+  if (known == all.providers.end()) {
+    if (all.not_supported.contains(*provider))
+      reader.not_supported("provider", "this provider's family of signatures is not supported by this version");
+    else
+      reader.error("provider", "provider-unknown", "there is no such provider; /v1/providers lists them");
+    return nullptr;
+  }
+  const auto& schemes = known->second;
+  if (!scheme && schemes.size() > 1 && std::find(schemes.begin(), schemes.end(), *provider) == schemes.end()) {
+    reader.error("scheme", "required", "this provider has several schemes");
+    return nullptr;
+  }
+  out.scheme = scheme ? *scheme : schemes.size() == 1 ? schemes.front() : *provider;
+  if (all.not_supported.contains(out.scheme)) {
+    reader.not_supported("scheme", "this scheme's family of signatures is not supported by this version");
+    return nullptr;
+  }
+  if (std::find(schemes.begin(), schemes.end(), out.scheme) == schemes.end()) {
+    reader.error("scheme", "scheme-unknown", "this provider has no such scheme");
+    return nullptr;
+  }
+  return find_preset(out.scheme);
+}
+
+void read_config(json_reader& reader, const provider_scheme* scheme, new_source& out) {
+  const auto* const config = reader.object("config");
+  std::vector<scheme_error> errors;
+  if (scheme || out.scheme == "custom")
+    out.settings = read_source_settings(scheme, config ? *config : boost::json::object{}, errors);
+  for (auto& each : errors)
+    add_field_error(reader.errors(), reader.pointer("config") + each.pointer, "bad-format", std::move(each.detail));
 }
 
 /// The one of `words` that the field holds, by its index; 0 where it is absent.
@@ -56,17 +115,9 @@ new_source read_source(json_reader& reader) {
       reader.error("name", "bad-format", "1 to 63 of A-Z, a-z, 0-9, _ and - are allowed");
     out.name = std::move(*name);
   }
-  if (auto provider = reader.text("provider", 63, true)) {
-    if (*provider != "github")
-      reader.not_supported("provider", "only the provider github is supported by this version");
-    out.provider = std::move(*provider);
-  }
-  out.scheme = reader.text("scheme", 63).value_or(out.provider);
-  if (out.provider == "github" && out.scheme != "github")
-    reader.error("scheme", "scheme-unknown", "this provider has no such scheme");
-  out.secrets = read_secrets(reader);
-  if (const auto* const config = reader.object("config"); config != nullptr && !config->empty())
-    reader.not_supported("config", "this scheme takes no configuration by this version");
+  const auto scheme = read_scheme(reader, out);
+  out.secrets = read_secrets(reader, scheme.get());
+  read_config(reader, scheme.get(), out);
   out.on_unverified = static_cast<unverified_mode>(read_word(reader, "on_unverified", {"reject", "quarantine"}));
   if (out.on_unverified == unverified_mode::quarantine)
     reader.not_supported("on_unverified", "this version rejects what is not verified");

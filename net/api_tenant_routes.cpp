@@ -78,8 +78,8 @@ std::vector<api_route> tenant_routes(management_store& store, const api_options&
 
 std::vector<api_route> api_routes(management_store& store, const api_options& options) {
   auto out = tenant_routes(store, options);
-  for (auto& table :
-       {source_routes(store), endpoint_routes(store, options), event_routes(store), delivery_routes(store)})
+  for (auto& table : {source_routes(store), verify_routes(store), endpoint_routes(store, options), event_routes(store),
+                      delivery_routes(store)})
     out.insert(out.end(), table.begin(), table.end());
   return out;
 }

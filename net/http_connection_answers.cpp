@@ -81,7 +81,10 @@ void http_connection::count(ingest_result result) noexcept {
     return counts.ingest_accepted.add();
   case ingest_result::duplicate:
     return counts.ingest_duplicate.add();
+  case ingest_result::handshake:
+    return counts.ingest_handshake.add();
   case ingest_result::rejected:
+  case ingest_result::method:
     return counts.ingest_rejected.add();
   case ingest_result::unknown:
     return counts.ingest_unknown.add();

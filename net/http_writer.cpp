@@ -47,12 +47,20 @@ problem problem_of(const ingest_answer& what) {
     return {404, "source-unknown", "there is no such source"};
   case ingest_result::overloaded:
     return {503, "overloaded", "too many requests are waiting; sending it again is safe", {}, pause};
+  case ingest_result::method:
+    return {405, "method-not-allowed", "the source takes no requests of this method"};
   case ingest_result::accepted:
   case ingest_result::duplicate:
+  case ingest_result::handshake:
   case ingest_result::unavailable:
     break;
   }
   return {503, "store-unavailable", "not known to be accepted; sending it again is safe", {}, pause};
+}
+
+// What is said back may be a text of the request: no browser shall take it for a page.
+http_response as_provider_wants(const fixed_answer& what) {
+  return {what.status, what.content_type, what.body, {{"x-content-type-options", "nosniff"}}};
 }
 
 } // namespace
@@ -94,8 +102,12 @@ void write_response(std::string& out, const http_response& response, const answe
 }
 
 void write_ingest_answer(std::string& out, const ingest_answer& what, const answer_frame& frame) {
+  if (what.response && what.result != ingest_result::method)
+    return write_response(out, as_provider_wants(*what.response), frame);
   if (what.result != ingest_result::accepted && what.result != ingest_result::duplicate) {
     auto response = problem_response(problem_of(what), frame.request_id);
+    if (what.result == ingest_result::method)
+      response.headers.emplace_back("allow", what.response ? what.response->body : "POST");
     for (auto& [name, value] : response.headers) // the caller is a provider: it has a signature to bring, no API key
       if (name == "www-authenticate")
         value = "Signature";

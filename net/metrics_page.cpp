@@ -76,6 +76,7 @@ void ingest(page& out, const metrics& counts) {
   out.sample(counts.ingest_duplicate.value(), {{"result", "duplicate"}});
   out.sample(counts.ingest_rejected.value(), {{"result", "rejected"}});
   out.sample(counts.ingest_unknown.value(), {{"result", "unknown"}});
+  out.sample(counts.ingest_handshake.value(), {{"result", "handshake"}});
   out.sample(counts.ingest_overloaded.value(), {{"result", "overloaded"}});
   out.sample(counts.ingest_unavailable.value(), {{"result", "unavailable"}});
   out.count("http_invalid_requests_total", counts.ingest_invalid_http,

@@ -13,7 +13,7 @@ where deleted_at is null and (no = $1::bigint or ($1::bigint = 0 and slug = $2::
 
 /// $1 tenant_no
 inline constexpr std::string_view find_sources_sql = R"sql(
-select no, id, name, provider, scheme, enabled, on_unverified, dedupe from source where tenant_no = $1 and deleted_at is null order by no
+select no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed from source where tenant_no = $1 and deleted_at is null order by no
 )sql";
 inline constexpr std::string_view find_source_secrets_sql = R"sql(
 select secret.source_no, secret.ordinal, secret.sealed, (extract(epoch from secret.expires_at) * 1000000)::bigint

@@ -141,6 +141,15 @@ void postgres_management_store::get_source(std::string tenant, std::string name_
     });
 }
 
+void postgres_management_store::get_source_rules(std::string tenant, std::string name_or_id,
+                                                 reply<source_config> done) {
+  post_read<source_config>(parts_->queue, std::move(tenant), std::move(done),
+                           [name_or_id = std::move(name_or_id), &key = parts_->options.master_key](
+                             pqxx::transaction_base& transaction, const entered_tenant& in) {
+                             return postrider::get_source_rules(transaction, name_or_id, data_key_of(in, key));
+                           });
+}
+
 void postgres_management_store::delete_source(std::string tenant, std::string name_or_id, reply<bool> done) {
   post_change<bool>(
     parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),

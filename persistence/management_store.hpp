@@ -48,6 +48,7 @@ public:
                       reply<std::vector<source_record>> done) override;
   void list_sources(std::string tenant, page_request page, reply<postrider::page<source_record>> done) override;
   void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) override;
+  void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) override;
   void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) override;
 
   void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,

@@ -14,6 +14,10 @@ std::string source_secret_associated_data(const source_id& source, int ordinal) 
   return "source:" + to_string(source) + ":" + std::to_string(ordinal);
 }
 
+std::string source_config_associated_data(const source_id& source) {
+  return "source:" + to_string(source) + ":config";
+}
+
 std::string endpoint_secret_associated_data(const endpoint_id& endpoint, int ordinal) {
   return "endpoint:" + to_string(endpoint) + ":" + std::to_string(ordinal);
 }

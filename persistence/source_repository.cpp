@@ -1,22 +1,25 @@
 #include "persistence/source_repository.hpp"
 
+#include "config/presets.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
+#include "persistence/source_rows.hpp"
 
 namespace postrider {
 namespace {
 
 #define POSTRIDER_SOURCE_COLUMNS                                                                                       \
-  "no, id, name, provider, scheme, enabled, on_unverified, dedupe,"                                                    \
+  "no, id, name, provider, scheme, config, config_sealed is not null as has_secrets, enabled, on_unverified, dedupe,"  \
   " (select count(*) from source_secret s where s.source_no = source.no"                                               \
   "   and (s.expires_at is null or s.expires_at > clock_timestamp())) as secret_count,"                                \
   " (extract(epoch from created_at) * 1000000)::bigint as created_at, (extract(epoch from updated_at) * "              \
   "1000000)::bigint as updated_at"
 
 constexpr const char* insert_sql =
-  "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe)"
-  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_no, name) where deleted_at is null do nothing"
+  "insert into source (id, tenant_no, name, provider, scheme, enabled, on_unverified, dedupe, config, config_sealed)"
+  " values ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, nullif($10::bytea, '')) on conflict (tenant_no, name) "
+  "where deleted_at is null do nothing"
   " returning no";
 constexpr const char* insert_secret_sql =
   "insert into source_secret (source_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
@@ -24,10 +27,28 @@ constexpr const char* list_sql =
   "select " POSTRIDER_SOURCE_COLUMNS " from source"
   " where tenant_no = $1 and deleted_at is null and id < $2::uuid order by id desc limit $3";
 constexpr const char* get_sql = "select " POSTRIDER_SOURCE_COLUMNS " from source where no = $1";
+constexpr const char* get_rules_sql = "select no, id, name, provider, scheme, enabled, on_unverified, dedupe, config, "
+                                      "config_sealed from source where no = $1";
+constexpr const char* get_secrets_sql =
+  "select source_no, ordinal, sealed, (extract(epoch from expires_at) * 1000000)::bigint from source_secret"
+  " where source_no = $1 and (expires_at is null or expires_at > clock_timestamp()) order by ordinal desc";
 constexpr const char* find_sql = "select no from source where deleted_at is null and tenant_no = current_tenant_no()"
                                  " and (id = $1::uuid or name = $2) order by id = $1::uuid desc limit 1";
 constexpr const char* delete_sql =
   "update source set deleted_at = clock_timestamp(), updated_at = clock_timestamp() where no = $1 returning id";
+
+/// The settings as they are shown: of those that are secrets, only that they are set.
+std::string with_secrets_marked(const std::string& config, bool has_secrets, const std::string& scheme) {
+  const auto rules = has_secrets ? find_preset(scheme) : nullptr;
+  if (!rules)
+    return config;
+  std::string marks;
+  for (const auto& key : rules->config_keys)
+    if (is_secret_setting(key))
+      marks += (marks.empty() ? "\"" : ",\"") + key + "\":{\"set\":true}";
+  const bool alone = config == "{}";
+  return config.substr(0, config.size() - 1) + (alone || marks.empty() ? "" : ",") + marks + "}";
+}
 
 source_record read_source(const pqxx::row& row, const std::string& tenant_slug) {
   source_record out;
@@ -40,6 +61,7 @@ source_record read_source(const pqxx::row& row, const std::string& tenant_slug) 
   out.on_unverified = static_cast<unverified_mode>(row["on_unverified"].as<int>());
   out.dedupe = static_cast<dedupe_mode>(row["dedupe"].as<int>());
   out.secret_count = row["secret_count"].as<std::size_t>();
+  out.config = with_secrets_marked(row["config"].as<std::string>(), row["has_secrets"].as<bool>(), out.scheme);
   out.created_at = read_time(row["created_at"]);
   out.updated_at = read_time(row["updated_at"]);
   return out;
@@ -63,9 +85,13 @@ std::vector<source_record> create_sources(pqxx::transaction_base& transaction, c
   std::vector<source_record> out;
   for (const auto& each : sources) {
     const source_id id{new_uuid(tenant.now, out.size())};
+    const auto sealed = each.settings.secret.empty()
+                          ? std::string{}
+                          : seal_column(data_key, each.settings.secret, source_config_associated_data(id));
     const auto rows =
       transaction.exec_params(insert_sql, parameter(id.value), tenant.no, each.name, each.provider, each.scheme,
-                              each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe));
+                              each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe),
+                              each.settings.plain, pqxx::binarystring{sealed});
     if (rows.empty())
       refuse({409, "name-taken", "the name " + each.name + " is taken"});
     const auto no = rows[0][0].as<source_no>();
@@ -98,6 +124,17 @@ source_record get_source(pqxx::transaction_base& transaction, const entered_tena
   if (!no)
     refuse_unknown("source");
   return read_source(transaction.exec_params1(get_sql, *no), tenant.slug);
+}
+
+source_config get_source_rules(pqxx::transaction_base& transaction, std::string_view name_or_id,
+                               const secret_key& data_key) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  auto out = read_source_config(transaction.exec_params1(get_rules_sql, *no), data_key);
+  for (const auto& row : transaction.exec_params(get_secrets_sql, *no))
+    add_source_secret(out, row, data_key);
+  return out;
 }
 
 void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id) {

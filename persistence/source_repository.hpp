@@ -19,6 +19,9 @@ page<source_record> list_sources(pqxx::transaction_base& transaction, const ente
 /// A name that looks like an id is found too, unless that is the id of another source.
 source_record get_source(pqxx::transaction_base& transaction, const entered_tenant& tenant,
                          std::string_view name_or_id);
+/// With its secrets that are valid now, in clear.
+source_config get_source_rules(pqxx::transaction_base& transaction, std::string_view name_or_id,
+                               const secret_key& data_key);
 void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id);
 /// The number of a living source, or nothing.
 std::optional<source_no> find_source(pqxx::transaction_base& transaction, std::string_view name_or_id);

@@ -3,6 +3,7 @@
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
+#include "persistence/source_rows.hpp"
 #include "persistence/tenant_access.hpp"
 
 #include <pqxx/pqxx>
@@ -69,19 +70,6 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   return out;
 }
 
-source_config read_source(const pqxx::row& row) {
-  source_config out;
-  out.no = row[0].as<std::int64_t>();
-  out.id = {read_uuid(row[1])};
-  out.name = row[2].c_str();
-  out.provider = row[3].c_str();
-  out.scheme = row[4].c_str();
-  out.enabled = row[5].as<bool>();
-  out.on_unverified = static_cast<unverified_mode>(row[6].as<int>());
-  out.dedupe = static_cast<dedupe_mode>(row[7].as<int>());
-  return out;
-}
-
 enum class list_kind : int { event_type = 0, source = 1, header = 2, delay = 3 };
 
 void add_element(endpoint_config& endpoint, const pqxx::row& row) {
@@ -99,17 +87,6 @@ void add_element(endpoint_config& endpoint, const pqxx::row& row) {
     endpoint.retry.schedule.push_back(to_milliseconds(row[2].as<double>() * 1'000.0));
     break;
   }
-}
-
-template <class Owner, class AssociatedData>
-void add_secret(Owner& owner, const pqxx::row& row, const std::optional<secret_key>& key,
-                AssociatedData associated_data) {
-  const auto ordinal = row[1].as<int>();
-  auto clear = key ? open(*key, read_bytes(row[2]), associated_data(owner.id, ordinal)) : std::nullopt;
-  if (clear)
-    owner.secrets.push_back({std::move(*clear), read_optional_time(row[3])});
-  else
-    spdlog::error("store: a secret cannot be opened owner={} ordinal={}", to_string(owner.id), ordinal);
 }
 
 std::optional<secret_key> open_with_any(std::span<const secret_key> keys, const tenant_id& tenant,
@@ -155,11 +132,11 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
 
     std::map<std::int64_t, std::size_t> sources;
     for (const auto& row : transaction.exec_prepared("find_sources", out->no)) {
-      out->sources.push_back(read_source(row));
+      out->sources.push_back(read_source_config(row, data_key));
       sources.emplace(out->sources.back().no, out->sources.size() - 1);
     }
     for (const auto& row : transaction.exec_prepared("find_source_secrets", out->no))
-      add_secret(out->sources[sources.at(row[0].as<std::int64_t>())], row, data_key, source_secret_associated_data);
+      add_source_secret(out->sources[sources.at(row[0].as<std::int64_t>())], row, data_key);
 
     std::map<std::int64_t, std::size_t> endpoints;
     for (const auto& row : transaction.exec_prepared("find_endpoints", out->no)) {
@@ -169,8 +146,7 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
     for (const auto& row : transaction.exec_prepared("find_endpoint_lists", out->no))
       add_element(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row);
     for (const auto& row : transaction.exec_prepared("find_endpoint_secrets", out->no))
-      add_secret(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row, data_key,
-                 endpoint_secret_associated_data);
+      add_endpoint_secret(out->endpoints[endpoints.at(row[0].as<std::int64_t>())], row, data_key);
     return out;
   });
 }

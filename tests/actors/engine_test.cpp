@@ -148,6 +148,7 @@ struct gate_keeper {
     auto request = std::make_shared<ingest_request>();
     request->tenant = "acme";
     request->source = "github";
+    request->method = "POST";
     request->body = "{}";
     request->headers = "X-GitHub-Event: push\r\nX-GitHub-Delivery: " + id +
                        "\r\nX-Hub-Signature-256: sha256=" + encode_hex(hmac_sha256("s3cret", "{}")) + "\r\n";

@@ -158,7 +158,13 @@ void fake_management_store::create_sources(std::string tenant, std::vector<new_s
       record.scheme = one.scheme;
       record.enabled = one.enabled;
       record.secret_count = one.secrets.size();
+      record.config = one.settings.plain;
       out.push_back(record);
+      auto& rules = data.rules[to_string(record.id)];
+      rules.rules = rules_of(one.scheme, one.settings);
+      rules.config = settings_map(one.settings);
+      for (const auto& secret : one.secrets)
+        rules.secrets.push_back({secret, {}});
     }
     data.sources.insert(data.sources.end(), out.begin(), out.end());
     return out;
@@ -176,6 +182,15 @@ void fake_management_store::get_source(std::string tenant, std::string name_or_i
     for (const auto& one : data.sources)
       if (one.name == name_or_id || to_string(one.id) == name_or_id)
         return one;
+    return no_such("source");
+  });
+}
+
+void fake_management_store::get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<source_config> {
+    for (const auto& one : data.sources)
+      if (one.name == name_or_id || to_string(one.id) == name_or_id)
+        return data.rules.at(to_string(one.id));
     return no_such("source");
   });
 }

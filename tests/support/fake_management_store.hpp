@@ -40,6 +40,7 @@ public:
                       reply<std::vector<source_record>> done) override;
   void list_sources(std::string tenant, page_request request, reply<page<source_record>> done) override;
   void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) override;
+  void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) override;
   void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) override;
   void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                         reply<std::vector<endpoint_record>> done) override;
@@ -57,7 +58,8 @@ private:
   struct tenant_data {
     tenant_record record;
     std::vector<source_record> sources;
-    std::vector<endpoint_record> endpoints; ///< with their secrets
+    std::map<std::string, source_config> rules; ///< by the source's id
+    std::vector<endpoint_record> endpoints;     ///< with their secrets
     std::map<event_id, std::pair<event_record, event_payload>> events;
     std::vector<delivery_record> deliveries;
   };

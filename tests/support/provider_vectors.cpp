@@ -50,10 +50,40 @@ std::string large_body(const json::object& spec) {
   return out;
 }
 
+std::map<std::string, std::string> settings_of(const json::object& config) {
+  std::map<std::string, std::string> out;
+  for (const auto& each : config) {
+    if (each.value().is_string())
+      out.emplace(each.key(), each.value().as_string());
+    else if (const auto* inner = each.value().if_object())
+      for (const auto& [key, value] : settings_of(*inner))
+        out.emplace(std::string{each.key()} + "/" + key, value);
+  }
+  return out;
+}
+
+provider_vector::response read_response(const json::object& from) {
+  provider_vector::response out;
+  out.status = static_cast<int>(from.at("status").to_number<std::int64_t>());
+  out.body = text_of(from, "body");
+  if (const auto* value = from.if_contains("json"))
+    out.json = json::serialize(*value);
+  out.content_type = text_of(from, "content_type");
+  return out;
+}
+
 provider_vector read_vector(const json::object& from) {
   provider_vector out;
   out.id = text_of(from, "id");
   out.scheme = text_of(from, "scheme");
+  out.provider = text_of(from, "provider");
+  out.method = text_of(from, "method");
+  out.url = text_of(from, "url");
+  out.is_handshake = text_of(from, "kind") == "handshake";
+  if (const auto* config = from.if_contains("config"))
+    out.config = settings_of(config->as_object());
+  if (const auto* response = from.if_contains("response"))
+    out.answer = read_response(response->as_object());
   for (const auto& secret : from.at("secrets").as_array())
     out.secrets.emplace_back(secret.as_string());
   for (const auto& header : from.at("headers").as_object())

@@ -2,6 +2,7 @@
 
 #include "actors/node.hpp"
 #include "core/signature.hpp"
+#include "tests/support/github_scheme.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -193,6 +194,7 @@ tenant_config virtual_system::config_of(std::vector<endpoint_no> endpoints, std:
   source.id.value.bytes[15] = 11;
   source.name = "github";
   source.provider = "github";
+  source.rules = test::github_scheme();
   source.secrets = {{"s3cret", {}}};
   for (const auto no : endpoints) {
     auto& endpoint = out.endpoints.emplace_back();

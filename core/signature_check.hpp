@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/request_values.hpp"
+#include "core/time.hpp"
+#include "core/verify_reason.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace postrider {
+
+struct check_result {
+  verify_reason reason = verify_reason::signature_missing;
+  std::string_view secret{}; ///< that verified; empty unless ok
+};
+
+/// Whether a request is signed as its scheme demands. `secrets`: valid now, newest first, none empty.
+check_result check_signature(const provider_scheme& scheme, request_values& values,
+                             std::span<const std::string_view> secrets, wall_time now);
+/// Likewise of the families whose requests carry the secret itself.
+check_result check_token(const provider_scheme& scheme, request_values& values,
+                         std::span<const std::string_view> secrets);
+check_result check_basic(request_values& values, std::span<const std::string_view> secrets);
+
+} // namespace postrider

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace postrider {
+
+/// Why a request is not believed (api.md, "Reasons"), in the order in which it is looked for.
+enum class verify_reason : std::uint8_t {
+  ok,
+  header_missing,
+  field_missing,
+  signature_missing,
+  timestamp_missing,
+  header_malformed,
+  timestamp_out_of_tolerance,
+  body_digest_mismatch,
+  signature_mismatch,
+  token_mismatch,
+  verify_token_mismatch,
+  unreadable_id,
+};
+
+/// The `code` of the 401; a literal.
+std::string_view to_string(verify_reason reason) noexcept;
+
+} // namespace postrider

@@ -1,0 +1,140 @@
+// The vectors of all providers through the HTTP interface: a source is made of each case, and verify-sample asked.
+#include "config/presets.hpp"
+#include "core/signature.hpp"
+#include "tests/net/server_fixture.hpp"
+#include "tests/support/provider_vectors.hpp"
+
+#include <boost/json.hpp>
+
+#include <filesystem>
+#include <map>
+
+using namespace postrider;
+using namespace postrider::test;
+namespace json = boost::json;
+
+namespace {
+
+struct verify_fixture : server_fixture {
+  tenant_id acme = store.add_tenant("acme");
+  std::string op = store.add_key(api_role::operator_);
+
+  http_answer make_source(const std::string& name, const provider_vector& vector) {
+    const auto& all = presets();
+    json::object body{{"name", name}, {"scheme", vector.scheme}, {"config", config_of(vector)}};
+    for (const auto& [provider, schemes] : all.providers)
+      for (const auto& scheme : schemes)
+        if (scheme == vector.scheme)
+          body["provider"] = provider;
+    json::array secrets;
+    for (const auto& secret : vector.secrets)
+      secrets.emplace_back(secret);
+    body["secrets"] = std::move(secrets);
+    return call("POST", "/v1/tenants/acme/sources", op, json::serialize(body));
+  }
+
+  /// Only what the scheme knows: the vectors say more of some.
+  static json::object config_of(const provider_vector& vector) {
+    json::object out;
+    for (const auto& key : find_preset(vector.scheme)->config_keys)
+      if (const auto found = vector.config.find(key); found != vector.config.end())
+        out[key] = found->second;
+    return out;
+  }
+
+  http_answer ask(const std::string& name, const provider_vector& vector) {
+    json::object headers;
+    for (const auto& [header, value] : vector.headers)
+      headers[header] = value;
+    const std::span bytes{reinterpret_cast<const std::uint8_t*>(vector.body.data()), vector.body.size()};
+    const json::object body{{"method", vector.method},
+                            {"url", vector.url},
+                            {"headers", std::move(headers)},
+                            {"body_base64", encode_base64(bytes)},
+                            {"received_at", to_rfc3339(wall_time{std::chrono::seconds{vector.now}})}};
+    return call("POST", "/v1/tenants/acme/sources/" + name + "/verify-sample", op, json::serialize(body));
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(verify_routes_over_http, verify_fixture)
+
+BOOST_AUTO_TEST_CASE(every_vector_gets_its_verdict_from_verify_sample) {
+  std::size_t asked = 0;
+  for (const auto& file : std::filesystem::directory_iterator{POSTRIDER_SOURCE_DIR "/tests/vectors/providers"})
+    for (const auto& vector : load_provider_vectors(file.path())) {
+      if (!find_preset(vector.scheme))
+        continue;
+      BOOST_TEST_CONTEXT(vector.id) {
+        const auto name = "s" + std::to_string(++asked);
+        const auto made = make_source(name, vector);
+        BOOST_REQUIRE_MESSAGE(made.status == 201, made.body);
+        const auto answer = ask(name, vector);
+        BOOST_REQUIRE_MESSAGE(answer.status == 200, answer.body);
+        const auto said = answer.json();
+        const auto* const expected = !vector.accept ? "reject" : vector.is_handshake ? "handshake" : "accept";
+        BOOST_TEST(json::value_to<std::string>(said.at("verdict")) == expected);
+        BOOST_TEST(said.at("reason").is_null() == vector.accept);
+        if (vector.accept && !vector.event_id.empty())
+          BOOST_TEST(json::value_to<std::string>(said.at("provider_event_id")) == vector.event_id);
+        if (vector.answer)
+          BOOST_TEST(said.at("response").at("status").as_int64() == vector.answer->status);
+      }
+    }
+  BOOST_TEST(asked > 300U);
+}
+
+BOOST_AUTO_TEST_CASE(the_providers_are_listed_with_their_schemes) {
+  const auto answer = call("GET", "/v1/providers", op);
+  BOOST_TEST(answer.status == 200);
+  std::map<std::string, std::size_t> schemes;
+  const auto document = answer.json();
+  for (const auto& each : document.at("data").as_array())
+    schemes[json::value_to<std::string>(each.at("name"))] = each.at("schemes").as_array().size();
+  BOOST_TEST(schemes.at("github") == 1U);
+  BOOST_TEST(schemes.at("gitlab") == 2U);
+  BOOST_TEST(schemes.at("standard-webhooks") == 1U); // v1a is not supported yet
+  BOOST_TEST(!schemes.contains("paypal"));
+}
+
+BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_source_or_a_sample_is_named) {
+  const auto errors = [](const http_answer& answer) {
+    std::vector<std::string> out;
+    const auto document = answer.json();
+    for (const auto& one : document.at("errors").as_array())
+      out.push_back(json::value_to<std::string>(one.at("pointer")) + " " + json::value_to<std::string>(one.at("code")));
+    return out;
+  };
+  const auto make = [&](std::string_view body) {
+    return call("POST", "/v1/tenants/acme/sources", op, std::string{body});
+  };
+  using texts = std::vector<std::string>;
+  BOOST_TEST(
+    (errors(make(R"({"name":"a","provider":"nobody","secrets":["s"]})")) == texts{"/provider provider-unknown"}));
+  BOOST_TEST((errors(make(R"({"name":"a","provider":"gitlab","secrets":["s"]})")) == texts{"/scheme required"}));
+  BOOST_TEST(
+    (errors(make(R"({"name":"a","provider":"paypal","secrets":["s"]})")) == texts{"/provider not-supported-yet"}));
+  BOOST_TEST((errors(make(R"({"name":"a","provider":"standard-webhooks","secrets":["not base64!"]})")) ==
+              texts{"/secrets/0 bad-format"}));
+  BOOST_TEST(
+    (errors(
+       make(R"({"name":"a","provider":"meta","secrets":["s"],"config":{"colour":"red","public_url":"ftp://x"}})")) ==
+     texts{"/config/public_url bad-format", "/config/verify_token bad-format", "/config/colour bad-format"}));
+  BOOST_TEST(
+    (errors(
+       make(R"({"name":"a","provider":"custom","secrets":["s"],"config":{"family":"hmac","sig":{"header":"X"}}})")) ==
+     texts{"/config/signed bad-format"}));
+  BOOST_TEST(make(R"({"name":"own","provider":"custom","secrets":["s"],
+    "config":{"family":"hmac","sig":{"header":"X-Sig"},"signed":"{body}","public_url":"https://x.example/in"}})")
+               .status == 201);
+  const auto sample = call("POST", "/v1/tenants/acme/sources/own/verify-sample", op,
+                           R"({"headers":{"a b":"x"},"body_base64":"%","received_at":"yesterday","more":1})");
+  BOOST_TEST((errors(sample) == texts{"/headers/a b bad-format", "/body_base64 bad-format", "/received_at bad-format",
+                                      "/more unknown-field"}));
+  BOOST_TEST(
+    call("POST", "/v1/tenants/acme/sources/none/verify-sample", op, R"({"headers":{},"body_base64":""})").status ==
+    404);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
