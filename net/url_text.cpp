@@ -7,8 +7,6 @@ namespace postrider {
 
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -54,40 +52,6 @@ std::optional<query_parameters> parse_query(std::string_view query) {
       return std::nullopt;
     out.emplace_back(std::move(*name), std::move(*value));
   }
-  return out;
-}
-
-std::string encode_base64url(std::string_view bytes) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8) | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6)
-      out.push_back(alphabet[(bits >> (held - 6)) & 63]);
-  }
-  if (held > 0)
-    out.push_back(alphabet[(bits << (6 - held)) & 63]);
-  return out;
-}
-
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const auto value = alphabet.find(c);
-    if (value == std::string_view::npos)
-      return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>((bits >> held) & 0xff));
-    }
-  }
-  if (held >= 6 || (bits & ((1U << held) - 1)) != 0) // a single letter over, or bits that say nothing
-    return std::nullopt;
   return out;
 }
 
