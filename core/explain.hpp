@@ -19,6 +19,7 @@ struct explain_facts {
   std::uint32_t attempt_count = 0;
   std::optional<wall_time> next_attempt_at{};
   std::string_view last_error{}; ///< of the last attempt, as shown; empty: none
+  bool tenant_enabled = true;    ///< false: like an endpoint that is paused
   endpoint_status endpoint = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> next_probe_at{};
