@@ -35,7 +35,7 @@ struct explanation {
 
 /// What stands in the way, the greatest obstacle first:
 ///
-/// | state | endpoint not active | breaker open or half open | due later | else |
+/// | state | endpoint not active, tenant disabled | breaker open or half open | due later | else |
 /// | --- | --- | --- | --- | --- |
 /// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | capacity |
 /// | in_flight | response | response | response | response |

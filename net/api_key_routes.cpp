@@ -26,9 +26,10 @@ std::optional<wall_time> read_expiry(json_reader& reader) {
   if (!text)
     return std::nullopt;
   const auto at = parse_rfc3339(*text);
+  const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   if (!at)
     reader.error("expires_at", "bad-format", "this is no RFC 3339 time");
-  else if (*at <= std::chrono::system_clock::now())
+  else if (*at <= now) // both in milliseconds: in finer units a far year does not fit
     reader.error("expires_at", "not-in-future", "it must lie in the future");
   return at;
 }

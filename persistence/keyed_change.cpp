@@ -50,6 +50,43 @@ struct keyed_end {
   std::optional<kept_answer> earlier{}; ///< of the first request
 };
 
+/// `answers`: becomes true once the answer is ours to give.
+result<keyed_end> carry_out(session& connection, management_call& call, keyed_request& request, const keyed_work& work,
+                            bool& answers) {
+  auto outcome = connection.call([&](pqxx::connection_base& raw) -> result<keyed_end> {
+    try {
+      pqxx::work transaction{raw};
+      key_claim claim{request, patience_of(connection, call), connection.options().lock_timeout};
+      const auto answer = work(transaction, claim);
+      answers = call.claim_answer();
+      if (!answers) // the caller was told 503 already: nothing shall have happened
+        return store_unavailable();
+      const auto kept = request.hold(answer);
+      if (!kept)
+        return keyed_end{};
+      claim.keep(transaction, *kept);
+      transaction.commit();
+      return keyed_end{true, {}};
+    } catch (const kept_answer& earlier) {
+      return keyed_end{false, earlier};
+    } catch (const refusal& refused) {
+      return refused.what;
+    }
+  });
+  if (!outcome)
+    return problem_of(outcome.error());
+  return std::move(*outcome);
+}
+
+void tell(keyed_request& request, const result<keyed_end>& end) {
+  if (!end)
+    request.fail(end.error());
+  else if (end->earlier)
+    request.replay(*end->earlier);
+  else
+    request.release();
+}
+
 } // namespace
 
 keyed_scope::keyed_scope(keyed_request_ptr request) : before_{std::exchange(current_request, std::move(request))} {}
@@ -94,39 +131,18 @@ void key_claim::keep(pqxx::transaction_base& transaction, const kept_answer& ans
 
 void run_keyed_change(session& connection, management_call& call, keyed_request& request, const keyed_work& work,
                       const std::function<void()>& committed) {
-  bool answers = false; // it is ours to answer
-  auto outcome = connection.call([&](pqxx::connection_base& raw) -> result<keyed_end> {
-    try {
-      pqxx::work transaction{raw};
-      key_claim claim{request, patience_of(connection, call), connection.options().lock_timeout};
-      const auto answer = work(transaction, claim);
-      answers = call.claim_answer();
-      if (!answers) // the caller was told 503 already: nothing shall have happened
-        return store_unavailable();
-      const auto kept = request.hold(answer);
-      if (!kept)
-        return keyed_end{};
-      claim.keep(transaction, *kept);
-      transaction.commit();
-      return keyed_end{true, {}};
-    } catch (const kept_answer& earlier) {
-      return keyed_end{false, earlier};
-    } catch (const refusal& refused) {
-      return refused.what;
-    }
-  });
-  if (outcome && *outcome && (*outcome)->committed)
-    committed();
-  if (!answers && !call.claim_answer())
-    return;
-  if (!outcome)
-    request.fail(problem_of(outcome.error()));
-  else if (!*outcome)
-    request.fail(outcome->error());
-  else if (const auto& earlier = (*outcome)->earlier)
-    request.replay(*earlier);
-  else
-    request.release();
+  bool answers = false;
+  const auto answer_is_ours = [&] { return answers || call.claim_answer(); };
+  try {
+    const auto end = carry_out(connection, call, request, work, answers);
+    if (end && end->committed)
+      committed();
+    if (answer_is_ours())
+      tell(request, end);
+  } catch (const std::exception& error) {
+    if (answer_is_ours())
+      request.fail(internal_error(error));
+  }
 }
 
 } // namespace postrider
