@@ -1,5 +1,6 @@
 #include "persistence/keyed_change.hpp"
 
+#include "persistence/maintenance.hpp"
 #include "persistence/management_calls.hpp"
 #include "tests/persistence/management_fixture.hpp"
 
@@ -87,6 +88,13 @@ struct keyed_fixture : fixture {
   }
   std::string sources() const { return sql("select count(*) from source where deleted_at is null"); }
   std::string keys() const { return sql("select count(*) from idempotency_key"); }
+
+  static session_options session_for(const std::string& url) {
+    session_options out;
+    out.url = url;
+    out.role = "keyed test";
+    return out;
+  }
 
   /// Another node in the middle of the first request: it has inserted the key and not ended.
   struct other_node {
@@ -199,7 +207,7 @@ BOOST_AUTO_TEST_CASE(a_first_that_runs_for_too_long_is_409_for_the_second) {
   BOOST_TEST(is(f.make_source(f.request(), "one")->wait(), how::released));
 }
 
-BOOST_AUTO_TEST_CASE(after_a_day_the_key_is_free_whether_or_not_its_row_is_gone) {
+BOOST_AUTO_TEST_CASE(after_a_day_the_key_is_free_and_maintenance_deletes_its_row) {
   keyed_fixture f;
   BOOST_TEST(is(f.make_source(f.request(), "one")->wait(), how::released));
   f.sql("update idempotency_key set created_at = created_at - interval '23 hours'");
@@ -208,6 +216,13 @@ BOOST_AUTO_TEST_CASE(after_a_day_the_key_is_free_whether_or_not_its_row_is_gone)
   BOOST_TEST(is(f.make_source(f.request("k", 2), "two")->wait(), how::released));
   BOOST_TEST(is(f.make_source(f.request("k", 2), "two")->wait(), how::replayed));
   BOOST_TEST(f.sources() == "2");
+  BOOST_TEST(is(f.make_source(f.request("young"), "three")->wait(), how::released));
+  f.sql("update idempotency_key set created_at = created_at - interval '1441 minutes' where key = 'k'");
+  watchdog dog;
+  session on{keyed_fixture::session_for(f.url), dog, f.counts};
+  BOOST_REQUIRE(!on.connect());
+  BOOST_TEST(!drop_expired(on));
+  BOOST_TEST(f.sql("select string_agg(key, ',') from idempotency_key") == "young");
 }
 
 BOOST_AUTO_TEST_CASE(the_key_reaches_the_change_through_what_is_read_before_and_no_further) {
@@ -230,11 +245,8 @@ BOOST_AUTO_TEST_CASE(the_key_reaches_the_change_through_what_is_read_before_and_
 
 BOOST_AUTO_TEST_CASE(who_was_told_503_has_nothing_changed) {
   keyed_fixture f;
-  session_options options;
-  options.url = f.url;
-  options.role = "keyed test";
   watchdog dog;
-  session on{options, dog, f.counts};
+  session on{keyed_fixture::session_for(f.url), dog, f.counts};
   BOOST_REQUIRE(!on.connect());
   management_call call;
   call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
