@@ -171,8 +171,11 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
                   .plans = {},
                   .timeout_default = milliseconds{delivery.timeout_ms},
                   .max_in_flight_default = static_cast<std::uint32_t>(delivery.max_in_flight)};
-  for (const auto& [name, quotas] : options.values.plans)
+  for (const auto& [name, quotas] : options.values.plans) {
     api.plans.push_back(name);
+    store_of_api.plans[name] = {quotas.ingest_per_s, quotas.ingest_bytes_per_s, quotas.sources, quotas.endpoints,
+                                quotas.backlog,      quotas.retention_days};
+  }
   return std::make_unique<node_routes>(store_of_api, api,
                                        node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts});
 }

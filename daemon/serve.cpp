@@ -92,7 +92,7 @@ int run_node(const command_line& given, const settings& values, std::optional<se
             {{"version", version()}, {"database", redact_database_url(database->url)}});
   warn_of_dev(given, !configured);
   if (!values.plans.empty())
-    log_event(spdlog::level::warn, "plans: their quotas are kept, but this version does not enforce them yet", {});
+    log_event(spdlog::level::warn, "plans: of their quotas this version enforces sources and endpoints only", {});
 
   std::atomic<bool> failed{false};
   engine node{{.values = values,

@@ -229,6 +229,15 @@ json::object to_json(const attempt_record& attempt) {
           {"response_excerpt", json_or_null(attempt.excerpt)}};
 }
 
+json::object to_json(const api_key_record& key) {
+  return {{"id", id_text(key.id)},
+          {"name", json_text(key.name)},
+          {"role", word(to_string(key.role))},
+          {"expires_at", json_time(key.expires_at)},
+          {"last_used_at", json_time(key.last_used_at)},
+          {"created_at", json_time(key.created_at)}};
+}
+
 json::object to_json(const actor_status& actor, bool alone) {
   json::object out{
     {"path", json_text(actor.path)},   {"kind", word(actor.kind)},      {"state", word(actor.state)},

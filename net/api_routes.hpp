@@ -24,6 +24,8 @@ struct api_options {
 
 /// The management API (`/v1`), one table for each aggregate. `store` must outlive them.
 std::vector<api_route> tenant_routes(management_store& store, const api_options& options);
+/// A tenant's API keys.
+std::vector<api_route> key_routes(management_store& store);
 std::vector<api_route> source_routes(management_store& store);
 /// What a source would say of a request, with nothing stored; the providers that are known.
 std::vector<api_route> verify_routes(management_store& store);

@@ -141,6 +141,9 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
     std::map<std::int64_t, std::size_t> endpoints;
     for (const auto& row : transaction.exec_prepared("find_endpoints", out->no)) {
       out->endpoints.push_back(read_endpoint(row));
+      // Nothing of a disabled tenant is sent: what it has waits, as for a paused endpoint, until it is enabled again.
+      if (!out->enabled && out->endpoints.back().status == endpoint_status::active)
+        out->endpoints.back().status = endpoint_status::paused;
       endpoints.emplace(out->endpoints.back().no, out->endpoints.size() - 1);
     }
     for (const auto& row : transaction.exec_prepared("find_endpoint_lists", out->no))

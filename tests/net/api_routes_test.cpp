@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(with_the_database_away_it_is_503_with_retry_after) {
 BOOST_AUTO_TEST_CASE(methods_and_heads_are_served_from_the_table) {
   const auto wrong = call("PUT", base, op);
   BOOST_TEST(wrong.status == 405);
-  BOOST_TEST(wrong.header("allow") == "GET, HEAD, DELETE, OPTIONS");
+  BOOST_TEST(wrong.header("allow") == "GET, HEAD, PATCH, DELETE, OPTIONS");
   BOOST_TEST(call("OPTIONS", base).status == 204);
   const auto head = call("HEAD", base, viewer);
   BOOST_TEST(head.status == 200);
