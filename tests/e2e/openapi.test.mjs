@@ -186,7 +186,7 @@ describe('the daemon keeps to the document', () => {
     assert.equal(new Set(body.errors.map(({ pointer }) => pointer)).size, 7, JSON.stringify(body));
     await refuses(422, 'validation-failed', 'POST', path, { url: `${receiver.url}/x`, sources: ['nobody'] });
 
-    const spare = await api.create(path, { url: `${receiver.url}/spare`, enabled: false });
+    const spare = await api.create(path, { url: `${receiver.url}/spare`, enabled: false, secret: 'C2FVsBQIhrscChlQIMV+b5sSYspob7oD' });
     const one = `${path}/${spare.id}`;
     if (await has('PATCH', one)) {
       assert.equal((await api.expect(200, 'PATCH', one, { retry: { schedule_s: [1, 2] }, breaker: { failures: 3 } })).breaker.failures, 3);
