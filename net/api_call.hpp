@@ -32,6 +32,7 @@ struct api_call {
   query_parameters query;
   std::string body;
   std::string authorization;
+  std::string if_none_match; ///< of a GET; empty: absent
   std::string remote_address;
   std::string request_id;
   std::vector<std::string>

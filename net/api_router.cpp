@@ -1,5 +1,6 @@
 #include "net/api_router.hpp"
 
+#include "core/header_block.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
 #include "net/keyed_call.hpp"
@@ -146,6 +147,8 @@ std::unique_ptr<http_response> api_router::handle(http_call call) {
   out->query = std::move(*query);
   out->body = std::move(call.body);
   out->authorization = call.head.authorization;
+  if (call.head.method == "GET" || call.head.method == "HEAD")
+    out->if_none_match = find_header(call.head.fields, "if-none-match").value;
   out->remote_address = call.remote_address;
   out->request_id = call.request_id;
   out->parameters = std::move(found.parameters);

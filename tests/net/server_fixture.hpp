@@ -6,6 +6,7 @@
 #include "net/http_server.hpp"
 #include "net/ingest_routes.hpp"
 #include "net/io_threads.hpp"
+#include "net/openapi_routes.hpp"
 #include "net/operator_routes.hpp"
 #include "tests/support/fake_management_store.hpp"
 
@@ -247,10 +248,10 @@ struct server_fixture {
   api_auth auth{store};
   api_worker worker;
   api_options options_of_api{false, std::make_shared<target_guard>(target_guard::rules{}), {"gold"}};
-  api_router api{api_routes(store, options_of_api), auth, worker};
+  api_router api{both(openapi_routes(), api_routes(store, options_of_api)), auth, worker};
   api_router operations{both(operator_routes(actors, ready, counts), api_routes(store, options_of_api)), auth, worker};
   ingest_routes ingest{gate, admission};
-  prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}}};
+  prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}, {"/openapi.json", &api}}};
   prefix_routes operator_listener{{{"/", &operations}}};
   io_threads threads{2};
   http_server server;
