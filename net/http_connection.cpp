@@ -51,11 +51,11 @@ void http_connection::closed() noexcept {
   ++address_.sequence;
   phase_ = phase::closed;
   release_body();
-  body_ = {};
-  late_body_ = {};
+  give_back(body_);
+  give_back(late_body_);
   chunks_.reset();
   if (in_.size() > kept_max)
-    in_ = {};
+    give_back(in_);
 }
 
 http_connection::need http_connection::next() const noexcept {
@@ -116,7 +116,7 @@ void http_connection::keep_room_behind_head() {
 }
 
 void http_connection::received(std::size_t count, const http_turn& turn) {
-  late_body_ = {};
+  give_back(late_body_);
   if (phase_ == phase::draining) {
     drained_ += count;
     peer_done_ |= drained_ > drained_max;

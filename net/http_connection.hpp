@@ -117,6 +117,8 @@ public:
   void expire(const http_turn& turn);
 
 private:
+  /// An assignment of nothing would keep the memory.
+  static void give_back(std::string& text) noexcept { std::string{}.swap(text); }
   void advance(const http_turn& turn); ///< takes what is in the buffer as far as it goes
   bool read_head(const http_turn& turn);
   void begin_body(const http_turn& turn);

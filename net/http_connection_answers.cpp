@@ -143,7 +143,7 @@ void http_connection::expire(const http_turn& turn) {
 void http_connection::begin_sending(const http_turn& turn) noexcept {
   // Before the answer is out: whoever has it may count on the room. A body that was refused goes as well.
   release_body();
-  body_ = {};
+  give_back(body_);
   body_filled_ = 0;
   chunks_.reset();
   phase_ = phase::sending;

@@ -104,7 +104,7 @@ private:
         observer->written(false);
       return write_state::broken;
     }
-    joined_ = {}; // an idle connection keeps none of it
+    std::string{}.swap(joined_); // an idle connection keeps none of it
     if (tell)
       observer->written(true);
     return write_state::whole;

@@ -104,10 +104,10 @@ BOOST_AUTO_TEST_CASE(an_endpoints_own_authority_replaces_the_others) {
       client.send(ok_response());
   }};
   BOOST_TEST(send(at("https", "hooks.test", foreign)).facts.failure == attempt_reason::tls_certificate);
-  BOOST_TEST(send(with_tls(at("https", "hooks.test", foreign), {.ca_pem = own.pem()}, 2)).facts.http_status == 200);
-  BOOST_TEST(send(with_tls(at("https", "hooks.test", known), {.ca_pem = own.pem()}, 3)).facts.failure ==
+  BOOST_TEST(send(with_tls(at("https", "hooks.test", foreign), {own.pem(), {}, {}}, 2)).facts.http_status == 200);
+  BOOST_TEST(send(with_tls(at("https", "hooks.test", known), {own.pem(), {}, {}}, 3)).facts.failure ==
              attempt_reason::tls_certificate);
-  BOOST_TEST(send(with_tls(at("https", "other.test", foreign), {.ca_pem = own.pem()}, 4)).facts.failure ==
+  BOOST_TEST(send(with_tls(at("https", "other.test", foreign), {own.pem(), {}, {}}, 4)).facts.failure ==
              attempt_reason::tls_certificate); // the name counts all the same
 }
 
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_self_signed_certificate_is_believed_where_it_is_named_its
       client.send(ok_response());
   }};
   BOOST_TEST(send(at("https", "hooks.test", server)).facts.failure == attempt_reason::tls_certificate);
-  BOOST_TEST(send(with_tls(at("https", "hooks.test", server), {.ca_pem = identity.certificate}, 2)).facts.http_status ==
+  BOOST_TEST(send(with_tls(at("https", "hooks.test", server), {identity.certificate, {}, {}}, 2)).facts.http_status ==
              200);
 }
 
@@ -165,9 +165,9 @@ BOOST_AUTO_TEST_CASE(sessions_are_not_taken_over_by_other_tls) {
   BOOST_TEST(send(endpoint(url)).facts.http_status == 200);
   BOOST_TEST(send(endpoint(url)).facts.http_status == 200);
   BOOST_TEST(resumed.load() == 1);
-  BOOST_TEST(send(with_tls(url, {.ca_pem = authority.pem()}, 1)).facts.http_status == 200);
+  BOOST_TEST(send(with_tls(url, {authority.pem(), {}, {}}, 1)).facts.http_status == 200);
   BOOST_TEST(resumed.load() == 1);
-  BOOST_TEST(send(with_tls(url, {.ca_pem = authority.pem()}, 1)).facts.http_status == 200);
+  BOOST_TEST(send(with_tls(url, {authority.pem(), {}, {}}, 1)).facts.http_status == 200);
   BOOST_TEST(resumed.load() == 2);
 }
 
