@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/ids.hpp"
+#include "core/text_forms.hpp"
 #include "core/time.hpp"
 
 #include <array>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-/// The only place (with secret_box and api_key) that uses libcrypto: digests, MACs and their strict text forms.
+/// The only place (with secret_box and api_key) that uses libcrypto: digests, MACs and what providers make of them.
 namespace postrider {
 
 using sha256_digest = std::array<std::uint8_t, 32>;
@@ -37,17 +38,6 @@ digest hmac_of(hash_kind kind, std::string_view key, std::span<const std::string
 
 /// Constant time in the contents; lengths may differ (then false).
 bool equal_constant_time(std::string_view left, std::string_view right) noexcept;
-
-/// Strict: even length, hex digits only (either case), exactly as many bytes as asked for.
-bool decode_hex(std::string_view text, std::span<std::uint8_t> out) noexcept;
-std::string encode_hex(std::span<const std::uint8_t> bytes);
-std::string encode_base64(std::span<const std::uint8_t> bytes);
-/// Strict RFC 4648 section 4: padding required, no other characters, no stray bits. Nothing otherwise.
-std::optional<std::string> decode_base64(std::string_view text);
-/// Strict RFC 4648 section 5, without padding.
-std::optional<std::string> decode_base64url(std::string_view text);
-/// Strict, of any even length.
-std::optional<std::string> decode_hex(std::string_view text);
 
 /// An event type or provider event id as headers carry them: printable ASCII without spaces, 1 to 128 (ids: to 255).
 bool valid_event_type(std::string_view type) noexcept;

@@ -1,6 +1,7 @@
-#include "core/signature.hpp"
+#include "core/text_forms.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace postrider {
 namespace {
@@ -87,6 +88,14 @@ std::optional<std::string> decode_base64url(std::string_view text) {
   }
   standard.append((4 - standard.size() % 4) % 4, '=');
   return decode_base64(standard);
+}
+
+std::string encode_base64url(std::string_view bytes) {
+  auto out = encode_base64({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  out.erase(std::min(out.find('='), out.size()));
+  std::ranges::replace(out, '+', '-');
+  std::ranges::replace(out, '/', '_');
+  return out;
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {

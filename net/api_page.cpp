@@ -1,6 +1,7 @@
 #include "net/api_page.hpp"
 
 #include "core/signature.hpp"
+#include "core/text_forms.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -7,8 +7,6 @@ namespace postrider {
 
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -54,20 +52,6 @@ std::optional<query_parameters> parse_query(std::string_view query) {
       return std::nullopt;
     out.emplace_back(std::move(*name), std::move(*value));
   }
-  return out;
-}
-
-std::string encode_base64url(std::string_view bytes) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8) | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6)
-      out.push_back(alphabet[(bits >> (held - 6)) & 63]);
-  }
-  if (held > 0)
-    out.push_back(alphabet[(bits << (6 - held)) & 63]);
   return out;
 }
 

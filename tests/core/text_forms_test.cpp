@@ -85,4 +85,15 @@ BOOST_AUTO_TEST_CASE(hex_of_another_length_or_with_other_characters_is_refused) 
     BOOST_TEST(!decode_hex(text, out), text);
 }
 
+BOOST_AUTO_TEST_CASE(base64url_is_strict_and_without_padding) {
+  const std::string bytes{"\xfb\xff\xbe", 3};
+  BOOST_TEST(encode_base64url(bytes) == "-_--");
+  BOOST_TEST(encode_base64url("f") == "Zg");
+  BOOST_TEST(encode_base64url("") == "");
+  BOOST_TEST((decode_base64url("-_--") == bytes));
+  BOOST_TEST((decode_base64url("Zg") == "f"));
+  for (const auto* wrong : {"Zg==", "+/++", "Z", "Zh", "Zg\n"})
+    BOOST_TEST(!decode_base64url(wrong));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
