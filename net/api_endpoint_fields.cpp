@@ -1,4 +1,5 @@
 #include "core/signature.hpp"
+#include "net/api_endpoint_tls.hpp"
 #include "net/api_routes.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
@@ -214,7 +215,7 @@ void read_secret(json_reader& reader, new_endpoint& out) {
 
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
-  for (const std::string_view name : {"filter", "rate_limit_per_s", "tls"})
+  for (const std::string_view name : {"filter", "rate_limit_per_s"})
     if (reader.take(name) != nullptr)
       reader.not_supported(name, "this field is not supported by this version");
   const auto* const ordering = reader.take("ordering");
@@ -244,6 +245,7 @@ new_endpoint read_endpoint(json_reader& reader, const api_options& options) {
   config.timeout = milliseconds{reader.integer("timeout_ms", 100, 60'000).value_or(options.timeout_default.count())};
   read_retry(reader, out);
   read_breaker(reader, out);
+  config.tls = read_endpoint_tls(reader);
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;

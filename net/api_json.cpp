@@ -1,6 +1,7 @@
 #include "net/api_json.hpp"
 
 #include "core/header_block.hpp"
+#include "net/api_endpoint_tls.hpp"
 #include "net/http_syntax.hpp"
 #include "net/problem.hpp"
 
@@ -175,7 +176,7 @@ json::object to_json(const endpoint_record& endpoint, bool with_secret) {
                    {"signing", {{"profile", "standard"}}},
                    {"retry", retry_json(config.retry)},
                    {"breaker", breaker_json(endpoint)},
-                   {"tls", nullptr},
+                   {"tls", endpoint_tls_json(config.tls)},
                    {"enabled", config.status != endpoint_status::disabled},
                    {"status", word(status_word(config.status))},
                    {"disabled_reason", json_or_null(endpoint.disabled_reason)},

@@ -171,6 +171,16 @@ BOOST_AUTO_TEST_CASE(other_methods_and_paths_are_told_so) {
   BOOST_TEST(fixture.call("POST", "/in/acme/github", "", "", true).status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(a_body_that_comes_after_it_was_given_up_is_dropped) {
+  server_fixture fixture{quick()};
+  raw_client client{fixture.public_address()};
+  client.send(head + "Content-Length: 20000\r\n\r\n" + std::string(5'000, 'a'));
+  BOOST_TEST(client.receive().status == 408);
+  client.send(std::string(15'000, 'b')); // the read for it is still under way
+  BOOST_TEST(client.closed());
+  BOOST_TEST(fixture.gate.count() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(slow_peers_are_cut_off) {
   server_fixture fixture{quick()};
   BOOST_TEST(ask(fixture, "POST /in/a/b HT").status == 408);
