@@ -119,7 +119,8 @@ struct ingest_request {
   std::string content_type; ///< as sent, or empty
   std::string body;
   std::string remote_address;
-  bool over_tls = false;
+  bool over_tls = false;      ///< how the provider called: told by a trusted proxy, or the connection's own
+  std::string forwarded_host; ///< the host as the provider called it, where a trusted proxy tells another than `host`
   wall_time received_at{};
   ingest_ticket ticket;
 };

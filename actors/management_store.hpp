@@ -9,9 +9,12 @@
 #include "core/tenant_config.hpp"
 #include "core/time.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,6 +47,14 @@ struct new_tenant {
   std::string slug, name, plan;
   tenant_quotas quotas;
 };
+/// A merge patch of a tenant: what is left out stays as it is. The slug cannot change: it stands in the URLs that
+/// providers call.
+struct tenant_patch {
+  using quota = std::optional<std::int64_t> tenant_quotas::*;
+  std::optional<std::string> name{}, plan{}; ///< an empty plan: none
+  std::optional<bool> enabled{};
+  std::vector<std::pair<quota, std::optional<std::int64_t>>> quotas{}; ///< each with its value; nothing: not limited
+};
 
 struct source_record {
   source_id id;
@@ -62,6 +73,7 @@ struct new_source {
   unverified_mode on_unverified = unverified_mode::reject;
   dedupe_mode dedupe = dedupe_mode::id;
   source_settings settings{};
+  std::string at{}; ///< where it stands in the request's body, a JSON pointer
 };
 
 /// What a change of a source starts from: as it is shown, and as whoever stored it would have said it (the settings in
@@ -96,6 +108,7 @@ struct new_endpoint {
   std::vector<std::string> sources;    ///< ids or names; unknown: 422 at `sources_at`/N
   std::string sources_at = "/sources"; ///< where they stand in the request's body
   std::string description;
+  std::string at{}; ///< where it stands itself, a JSON pointer
 };
 
 /// What an endpoint becomes. Its secrets stay.
@@ -103,6 +116,7 @@ struct changed_endpoint {
   new_endpoint fields;
   std::string disabled_reason;
   bool sources_named = false; ///< else they stay, `fields.sources` is not looked at
+  bool tls_named = false;     ///< likewise; a client certificate without its key keeps the stored key
 };
 /// Decides on it; as `source_change`.
 using endpoint_change = std::function<result<changed_endpoint>(const endpoint_record&)>;
@@ -117,6 +131,10 @@ struct event_record {
 };
 struct event_payload {
   std::string content_type, body;
+};
+struct event_filter {
+  std::optional<std::string> type{}, source{}; ///< the exact type; a source's id or name, `api` for published events
+  std::optional<wall_time> since{}, until{};   ///< by `received_at`, from and below
 };
 
 struct attempt_record {
@@ -142,6 +160,7 @@ struct delivery_record {
   std::string last_error;               ///< a reason word, with the status where there is one; empty: none
   std::vector<attempt_record> attempts; ///< of one delivery alone, oldest first
   // for `explain`, read in the same snapshot:
+  bool tenant_enabled = true;
   endpoint_status endpoint_state = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> next_probe_at{};
@@ -171,7 +190,44 @@ struct api_key_record {
   std::optional<tenant_id> tenant{}; ///< nothing: operator
   std::optional<wall_time> expires_at{}, last_used_at{};
   wall_time created_at{};
+  bool tenant_enabled = true; ///< false: its tenant is disabled
 };
+struct new_api_key {
+  std::string name;
+  api_role role = api_role::tenant_viewer;
+  std::string tenant{}; ///< slug or id; empty for operators, and only for them
+  std::optional<wall_time> expires_at{};
+};
+struct created_api_key {
+  api_key_record record;
+  std::string key; ///< `prk_…`, in clear: shown this once, stored as a hash
+};
+
+/// An answer as it is kept for an `Idempotency-Key`: without secrets.
+struct kept_answer {
+  int status = 0;
+  std::string body;
+};
+
+/// One request that brings an `Idempotency-Key`, as the store sees it. The store makes its change and keeps its answer
+/// in one transaction (docs/decisions/0008-idempotency-keys.md), so it has the answer made before it commits, and lets
+/// it go afterwards. The store calls exactly one of `release`, `replay` and `fail`, or, where nothing was begun, the
+/// change's own reply.
+class keyed_request {
+public:
+  virtual ~keyed_request() = default;
+  [[nodiscard]] virtual const std::string& key() const noexcept = 0; ///< 1 to 255 bytes of UTF-8
+  /// Of method, path and body: another one under the same key is another request.
+  [[nodiscard]] virtual const std::array<std::uint8_t, 32>& fingerprint() const noexcept = 0;
+
+  /// Calls `answer`, which gives the change's answer, and holds that back. What is to be kept of it; nothing: it is a
+  /// failure, and the change must not stay. Throws where no answer is given.
+  virtual std::optional<kept_answer> hold(const std::function<void()>& answer) = 0;
+  virtual void release() = 0;                          ///< what is held goes out
+  virtual void replay(const kept_answer& earlier) = 0; ///< the first request's answer goes out
+  virtual void fail(const problem& what) = 0;          ///< what is held is dropped
+};
+using keyed_request_ptr = std::shared_ptr<keyed_request>;
 
 class management_store {
 public:
@@ -185,6 +241,20 @@ public:
   virtual void list_tenants(page_request page, reply<postrider::page<tenant_record>> done) = 0;
   virtual void get_tenant(std::string slug_or_id, reply<tenant_record> done) = 0;
   virtual void delete_tenant(std::string slug_or_id, reply<bool> done) = 0;
+  virtual void update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) = 0;
+
+  /// A key of a tenant: `wanted.tenant` names it; the role is one of a tenant's.
+  virtual void create_api_key(new_api_key wanted, reply<created_api_key> done) = 0;
+  /// Those that are not revoked; expired ones are among them.
+  virtual void list_api_keys(std::string tenant, page_request page, reply<postrider::page<api_key_record>> done) = 0;
+  /// Refused from now on; other nodes may know it for one more second.
+  virtual void revoke_api_key(std::string tenant, key_id id, reply<bool> done) = 0;
+
+  /// Runs `ask` at once, on the caller's thread. The first change that it asks of this store, directly or in the answer
+  /// to something that it only reads, is made under the key: once, however often it is asked. Further answers of
+  /// `request` than the change's own: 422 `idempotency-key-reused`; 409 `idempotency-key-in-use`, where the first still
+  /// runs after 5 s at most.
+  virtual void once(keyed_request_ptr request, const std::function<void()>& ask) = 0;
 
   virtual void create_sources(std::string tenant, std::vector<new_source> sources,
                               reply<std::vector<source_record>> done) = 0;
@@ -215,6 +285,9 @@ public:
 
   virtual void get_event(std::string tenant, event_id id, reply<event_record> done) = 0;
   virtual void get_payload(std::string tenant, event_id id, reply<event_payload> done) = 0;
+  /// A page may hold less than its limit, even nothing, and still have a next one: the work of one page is bounded.
+  virtual void list_events(std::string tenant, event_filter filter, page_request page,
+                           reply<postrider::page<event_record>> done) = 0;
   virtual void list_deliveries(std::string tenant, delivery_filter filter, page_request page,
                                reply<postrider::page<delivery_record>> done) = 0;
   virtual void get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) = 0;

@@ -113,7 +113,8 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
 // query.
 std::string url_of(const source_config& source, const ingest_request& request) {
   const auto query = std::min(request.target.find('?'), request.target.size());
-  const auto host = find_header(request.headers, "host").value;
+  const auto host = request.forwarded_host.empty() ? find_header(request.headers, "host").value
+                                                   : std::string_view{request.forwarded_host};
   return public_url_of(source, (request.over_tls ? "https://" : "http://") + std::string{host} +
                                  request.target.substr(0, query)) +
          request.target.substr(query);

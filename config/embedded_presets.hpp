@@ -4,7 +4,7 @@
 
 namespace postrider {
 
-/// config/presets.json, as cmake/presets.cmake put it into the program.
+/// config/presets.json, as cmake/embedded_files.cmake put it into the program.
 std::string_view embedded_presets() noexcept;
 
 } // namespace postrider

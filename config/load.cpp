@@ -42,7 +42,10 @@ public:
   void read_environment(const std::map<std::string, std::string>& variables);
   void read_flags(const std::map<std::string, std::string>& flags);
   void check_together();
-  load_result finish() { return std::move(out_); }
+  load_result finish() {
+    out_.origins = std::move(origins_);
+    return std::move(out_);
+  }
 
 private:
   void set(std::string_view name, const std::string& origin, const raw_value& value);
@@ -58,7 +61,7 @@ private:
   void require_all_or_none(std::span<const std::string_view> keys);
 
   load_result out_;
-  std::map<std::string, std::string, std::less<>> origins_;
+  config_origins origins_;
 };
 
 void loader::set(std::string_view name, const std::string& origin, const raw_value& value) {
@@ -161,6 +164,8 @@ void loader::check_together() {
   require_all_or_none(names{"jwt.keys", "jwt.issuer", "jwt.audience"});
   require_all_or_none(std::array<std::string_view, 2>{"public.tls_certificate", "public.tls_key"});
   require_all_or_none(std::array<std::string_view, 2>{"operator.tls_certificate", "operator.tls_key"});
+  if (is_set("operator.client_ca") && !is_set("operator.tls_certificate") && !is_set("operator.tls_key"))
+    fail(origin_of("operator.client_ca"), "operator.client_ca", "needs operator.tls_certificate and operator.tls_key");
   const auto public_at = parse_host_port(out_.values.public_.listen);
   if (public_at && public_at->port != 0 && public_at == parse_host_port(out_.values.operator_.listen))
     fail(origin_of("operator.listen"), "operator.listen", "must not be the address of public.listen");

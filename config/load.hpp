@@ -30,8 +30,12 @@ struct config_sources {
   std::map<std::string, std::string> flags;
 };
 
+/// By key: where it was set last (`postrider.toml:12`).
+using config_origins = std::map<std::string, std::string, std::less<>>;
+
 struct load_result {
-  settings values;                  ///< to be used only without errors
+  settings values; ///< to be used only without errors
+  config_origins origins;
   std::vector<config_error> errors; ///< all at once, in the order file, environment, flags, what does not fit together
 };
 

@@ -1,9 +1,11 @@
 #include "config/scheme_parser.hpp"
 
 #include "config/scheme_places.hpp"
+#include "core/header_block.hpp"
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 namespace postrider {
@@ -176,15 +178,31 @@ private:
   void read_identity() {
     out_.event_id = read_source(in_, "event_id", in_.text("event_id"), out_);
     out_.event_type = read_source(in_, "event_type", in_.text("event_type"), out_);
-    out_.forwarded_headers = in_.texts("forward");
-    if (!in_.find("forward"))
-      for (const auto* each : {&out_.event_id, &out_.event_type})
-        if (each->kind == value_source::what::header)
-          out_.forwarded_headers.push_back(each->name);
     if (out_.family == scheme_family::token)
       for (const auto& place : out_.signatures)
         if (place.kind == value_place::where::header)
           out_.secret_headers.push_back(place.name);
+    read_forwarded_headers();
+  }
+
+  // What a scheme names itself is an error where it cannot be; the headers of id and type go on where they can.
+  void read_forwarded_headers() {
+    out_.forwarded_headers = in_.texts("forward");
+    for (const auto& name : out_.forwarded_headers)
+      if (!may_forward(name))
+        in_.fail("forward", name + " is not forwarded: Postrider's own, a signature or a credential");
+    if (!in_.find("forward"))
+      for (const auto* each : {&out_.event_id, &out_.event_type})
+        if (each->kind == value_source::what::header && may_forward(each->name))
+          out_.forwarded_headers.push_back(each->name);
+  }
+
+  [[nodiscard]] bool may_forward(const std::string& name) const {
+    const auto is_signature = [wanted = lower_case(name)](const value_place& place) {
+      return place.kind == value_place::where::header && lower_case(place.name) == wanted;
+    };
+    return !is_reserved_header(name) && !is_credential_header(name) &&
+           std::none_of(out_.signatures.begin(), out_.signatures.end(), is_signature);
   }
 
   void read_answers() {
@@ -225,33 +243,37 @@ private:
   }
 
   void collect_config_keys() {
-    std::vector<std::string> keys;
-    const auto of_template = [&keys](const text_template& text) {
+    std::set<std::string> needed, any_of, of_handshake;
+    const auto of_template = [](const text_template& text, std::set<std::string>& into) {
       for (const auto& part : text)
         if (part.kind == template_part::what::config)
-          keys.push_back(part.name);
+          into.insert(part.name);
     };
     for (const auto& text : out_.signed_texts)
-      of_template(text);
+      of_template(text, needed);
     for (const auto& place : out_.signatures) {
-      of_template(place.prefix);
-      keys.push_back(place.secret_key);
+      of_template(place.prefix, needed);
+      if (!place.secret_key.empty())
+        any_of.insert(place.secret_key);
       if (place.name.starts_with('='))
-        keys.push_back(place.name.substr(1));
+        needed.insert(place.name.substr(1));
     }
     if (out_.handshake) {
-      of_template(out_.handshake->answer);
+      of_template(out_.handshake->answer, of_handshake);
       for (const auto& [name, wanted] : out_.handshake->checks)
         if (wanted.starts_with('='))
-          keys.push_back(wanted.substr(1));
+          of_handshake.insert(wanted.substr(1));
     }
-    keys.push_back(out_.index_secrets);
+    if (!out_.index_secrets.empty())
+      needed.insert(out_.index_secrets);
     if (out_.family == scheme_family::basic)
-      keys.emplace_back("username");
-    std::sort(keys.begin(), keys.end());
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-    std::erase(keys, "");
-    out_.config_keys = std::move(keys);
+      needed.insert("username");
+    out_.required_config_keys.assign(needed.begin(), needed.end());
+    out_.any_config_key.assign(any_of.begin(), any_of.end());
+    auto& all = of_handshake;
+    all.merge(needed);
+    all.merge(any_of);
+    out_.config_keys.assign(all.begin(), all.end());
   }
 
   json_fields in_;

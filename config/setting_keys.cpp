@@ -44,14 +44,14 @@ constexpr std::array keys{
   setting_key{.name = "database.accept_linger_us", .kind = integer, .at = POSTRIDER_FIELD(database.accept_linger_us), .help = "microseconds that a batch waits for more; for disks with a dear fsync", .min = 0, .max = 100'000},
 
   setting_key{.name = "public.listen", .kind = host_port, .at = POSTRIDER_FIELD(public_.listen), .help = "HOST:PORT; port 0 takes a free one", .flag = "public"},
-  setting_key{.name = "public.tls_certificate", .kind = path, .at = POSTRIDER_FIELD(public_.tls_certificate), .help = "PEM file of the chain; empty: no TLS", .not_yet = true},
-  setting_key{.name = "public.tls_key", .kind = path, .at = POSTRIDER_FIELD(public_.tls_key), .help = "PEM file of its key", .not_yet = true},
-  setting_key{.name = "public.trusted_proxies", .kind = cidr_list, .at = POSTRIDER_FIELD(public_.trusted_proxies), .help = "addresses of proxies whose forwarding headers are believed", .not_yet = true},
+  setting_key{.name = "public.tls_certificate", .kind = path, .at = POSTRIDER_FIELD(public_.tls_certificate), .help = "PEM file of the chain; empty: no TLS"},
+  setting_key{.name = "public.tls_key", .kind = path, .at = POSTRIDER_FIELD(public_.tls_key), .help = "PEM file of its key"},
+  setting_key{.name = "public.trusted_proxies", .kind = cidr_list, .at = POSTRIDER_FIELD(public_.trusted_proxies), .help = "addresses of proxies whose forwarding headers are believed"},
 
   setting_key{.name = "operator.listen", .kind = host_port, .at = POSTRIDER_FIELD(operator_.listen), .help = "HOST:PORT; port 0 takes a free one", .flag = "operator"},
-  setting_key{.name = "operator.tls_certificate", .kind = path, .at = POSTRIDER_FIELD(operator_.tls_certificate), .help = "PEM file of the chain; empty: no TLS", .not_yet = true},
-  setting_key{.name = "operator.tls_key", .kind = path, .at = POSTRIDER_FIELD(operator_.tls_key), .help = "PEM file of its key", .not_yet = true},
-  setting_key{.name = "operator.client_ca", .kind = path, .at = POSTRIDER_FIELD(operator_.client_ca), .help = "PEM file of the authority that clients must present a certificate of", .not_yet = true},
+  setting_key{.name = "operator.tls_certificate", .kind = path, .at = POSTRIDER_FIELD(operator_.tls_certificate), .help = "PEM file of the chain; empty: no TLS"},
+  setting_key{.name = "operator.tls_key", .kind = path, .at = POSTRIDER_FIELD(operator_.tls_key), .help = "PEM file of its key"},
+  setting_key{.name = "operator.client_ca", .kind = path, .at = POSTRIDER_FIELD(operator_.client_ca), .help = "PEM file of the authority that every client must present a certificate of; empty: none is asked for"},
 
   setting_key{.name = "cluster.listen", .kind = host_port, .at = POSTRIDER_FIELD(cluster.listen), .help = "HOST:PORT; empty: a single node", .flag = "cluster", .not_yet = true},
   setting_key{.name = "cluster.advertise", .kind = host_port, .at = POSTRIDER_FIELD(cluster.advertise), .help = "HOST:PORT that peers dial; empty: the listener's", .not_yet = true},
@@ -70,6 +70,7 @@ constexpr std::array keys{
   setting_key{.name = "delivery.https_only", .kind = boolean, .at = POSTRIDER_FIELD(delivery.https_only), .help = "refuse endpoints with http:// URLs; --dev allows them"},
   setting_key{.name = "delivery.allow_cidrs", .kind = cidr_list, .at = POSTRIDER_FIELD(delivery.allow_cidrs), .help = "private addresses that deliveries may go to all the same"},
   setting_key{.name = "delivery.deny_cidrs", .kind = cidr_list, .at = POSTRIDER_FIELD(delivery.deny_cidrs), .help = "addresses that deliveries never go to; beats allow_cidrs"},
+  setting_key{.name = "delivery.ca_bundle", .kind = path, .at = POSTRIDER_FIELD(delivery.ca_bundle), .help = "PEM file of authorities that endpoints' certificates may have beside the system's"},
   setting_key{.name = "delivery.timeout_ms", .kind = integer, .at = POSTRIDER_FIELD(delivery.timeout_ms), .help = "milliseconds for a whole attempt, connecting included", .min = 100, .max = 60'000},
   setting_key{.name = "delivery.max_in_flight", .kind = integer, .at = POSTRIDER_FIELD(delivery.max_in_flight), .help = "attempts of one endpoint at a time", .min = 1, .max = 1'000},
   setting_key{.name = "delivery.connections_max", .kind = integer, .at = POSTRIDER_FIELD(delivery.connections_max), .help = "open connections to endpoints in all; at most half of the descriptors", .min = 1, .max = 1'000'000},

@@ -53,9 +53,13 @@ void check_custom(json::object preset, std::vector<scheme_error>& errors) {
 }
 
 void check_preset(const provider_scheme& scheme, const json::object& config, std::vector<scheme_error>& errors) {
-  for (const auto& key : scheme.config_keys)
-    if (!config.contains(key))
+  const auto is_given = [&config](const std::string& key) { return config.contains(key); };
+  for (const auto& key : scheme.required_config_keys)
+    if (!is_given(key))
       errors.push_back({"/" + key, "this scheme needs it"});
+  const auto& any = scheme.any_config_key;
+  if (!any.empty() && std::none_of(any.begin(), any.end(), is_given))
+    errors.push_back({"/" + any.front(), "this scheme needs it, or another of its keys"});
   for (const auto& each : config) {
     if (each.key() == public_url_key)
       continue;
@@ -97,8 +101,12 @@ source_settings read_source_settings(const provider_scheme* scheme, const json::
     check_custom(config, errors);
   json::object plain;
   json::object secret;
-  for (const auto& each : config)
-    (is_secret_setting(each.key()) ? secret : plain)[each.key()] = each.value();
+  for (const auto& each : config) {
+    const bool hidden = is_secret_setting(each.key());
+    plain[each.key()] = hidden ? json::value(json::object{{"set", true}}) : each.value();
+    if (hidden)
+      secret[each.key()] = each.value();
+  }
   return {json::serialize(plain), secret.empty() ? std::string{} : json::serialize(secret)};
 }
 

@@ -48,6 +48,8 @@ std::string end_of_cancelled(delivery_reason reason) {
 }
 
 explanation explain_waiting(const explain_facts& facts, wall_time now) {
+  if (!facts.tenant_enabled)
+    return {"paused", std::nullopt, "The tenant is disabled; it goes on when that ends." + last_of(facts)};
   if (facts.endpoint != endpoint_status::active) {
     const std::string how = facts.endpoint == endpoint_status::paused ? "paused" : "disabled";
     return {"paused", std::nullopt, "The endpoint is " + how + "; it goes on when that ends." + last_of(facts)};

@@ -19,6 +19,7 @@ struct explain_facts {
   std::uint32_t attempt_count = 0;
   std::optional<wall_time> next_attempt_at{};
   std::string_view last_error{}; ///< of the last attempt, as shown; empty: none
+  bool tenant_enabled = true;    ///< false: like an endpoint that is paused
   endpoint_status endpoint = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> next_probe_at{};
@@ -34,7 +35,7 @@ struct explanation {
 
 /// What stands in the way, the greatest obstacle first:
 ///
-/// | state | endpoint not active | breaker open or half open | due later | else |
+/// | state | endpoint not active, tenant disabled | breaker open or half open | due later | else |
 /// | --- | --- | --- | --- | --- |
 /// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | capacity |
 /// | in_flight | response | response | response | response |

@@ -1,6 +1,7 @@
 #include "core/header_block.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace postrider {
 
@@ -78,9 +79,7 @@ std::string without_credentials(std::string_view block, std::span<const std::str
   kept.reserve(block.size());
   header_line line;
   while (next_line(block, line)) {
-    const bool credential = equal_names(line.name, "authorization") || equal_names(line.name, "cookie") ||
-                            starts_with_name(line.name, "proxy-") || is_named(line.name, also);
-    if (!credential)
+    if (!is_credential_header(line.name) && !is_named(line.name, also))
       kept += line.whole;
   }
   return kept;
@@ -93,6 +92,19 @@ std::string only_headers(std::string_view block, std::span<const std::string> na
     if (is_named(line.name, names))
       kept += line.whole;
   return kept;
+}
+
+bool is_credential_header(std::string_view name) noexcept {
+  return equal_names(name, "authorization") || equal_names(name, "cookie") || starts_with_name(name, "proxy-");
+}
+
+bool is_reserved_header(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 9> whole{
+    "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "user-agent"};
+  constexpr std::array<std::string_view, 5> prefixes{"content-", "proxy-", "webhook-", "svix-", "x-postrider-"};
+  const auto is_name = [name](std::string_view other) { return equal_names(name, other); };
+  const auto is_prefix = [name](std::string_view other) { return starts_with_name(name, other); };
+  return std::any_of(whole.begin(), whole.end(), is_name) || std::any_of(prefixes.begin(), prefixes.end(), is_prefix);
 }
 
 } // namespace postrider

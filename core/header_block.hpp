@@ -29,4 +29,13 @@ std::string without_credentials(std::string_view block, std::span<const std::str
 /// The lines of the named headers, for forwarding: in the order of the block, as received.
 std::string only_headers(std::string_view block, std::span<const std::string> names);
 
+/// Whether it carries somebody's credentials, which are neither stored nor forwarded. The name in any case.
+bool is_credential_header(std::string_view name) noexcept;
+
+/// Whether Postrider or HTTP itself sets that header of a request to an endpoint (api.md, "headers of an endpoint"):
+/// Host, Content-*, hop-by-hop names, Expect, User-Agent, `webhook-*`, `svix-*`, `x-postrider-*`. Nobody else may set
+/// it, neither an endpoint's `headers` nor what is forwarded of a provider's request: a receiver would see two. In any
+/// case.
+bool is_reserved_header(std::string_view name) noexcept;
+
 } // namespace postrider

@@ -61,6 +61,7 @@ struct metrics {
   latency_histogram ingest_latency; ///< request read to answer written
   gauge ingest_open;                ///< requests without an answer
   gauge connections_public, connections_operator;
+  counter tls_handshakes_failed; ///< of both listeners
   // store
   counter accept_batches, accept_rows, record_batches, record_rows, record_missed, claim_calls, claim_rows;
   latency_histogram accept_commit_latency, record_commit_latency;

@@ -151,7 +151,11 @@ struct provider_scheme {
   std::optional<fixed_answer> reject{};
   std::vector<std::string> forwarded_headers{}; ///< that go on to endpoints
   std::vector<std::string> secret_headers{};    ///< that are never stored nor forwarded
-  std::vector<std::string> config_keys{};       ///< that `config` must have
+  std::vector<std::string> config_keys{};       ///< that `config` may have
+  /// Those of them that `config` must have: without them no delivery could ever be verified. A handshake's keys are not
+  /// among them (without them the handshake fails), nor are keys of which any one will do (`any_config_key`).
+  std::vector<std::string> required_config_keys{};
+  std::vector<std::string> any_config_key{}; ///< one of these at least, where there are any
 };
 
 } // namespace postrider

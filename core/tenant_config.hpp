@@ -41,6 +41,16 @@ struct source_config {
   std::map<std::string, std::string> config{};    ///< settings of the scheme; those of an object as `name/key`
 };
 
+/// TLS of an endpoint's own; a text that is empty was not given. The key lives in memory only; never logged.
+struct endpoint_tls {
+  std::string ca_pem;                 ///< the only authorities that may vouch for the endpoint
+  std::string client_certificate_pem; ///< what is presented to it, with its chain; with `client_key_pem` or not at all
+  std::string client_key_pem;
+
+  [[nodiscard]] bool empty() const noexcept { return ca_pem.empty() && client_certificate_pem.empty(); }
+  friend bool operator==(const endpoint_tls&, const endpoint_tls&) = default;
+};
+
 /// Stored as numbers: never renumber. `paused`: live deliveries wait; `disabled`: matches nothing, live deliveries
 /// wait.
 enum class endpoint_status : std::uint8_t { active = 0, paused = 1, disabled = 2 };
@@ -59,6 +69,7 @@ struct endpoint_config {
   std::vector<secret> secrets; ///< newest first: each signs
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
+  std::shared_ptr<const endpoint_tls> tls{}; ///< none: as the node says
 };
 
 /// All that the engine needs to know of a tenant, of one version. Immutable once shared.

@@ -4,6 +4,7 @@
 #include "config/load.hpp"
 #include "config/redact.hpp"
 #include "daemon/database_location.hpp"
+#include "daemon/tls_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -37,13 +38,13 @@ configuration load_configuration(const command_line& given, std::ostream& errors
   if (loaded.errors.empty()) {
     if (loaded.values.node.name.empty())
       loaded.values.node.name = host_name();
-    return {std::move(loaded.values), exit_done};
+    return {std::move(loaded.values), std::move(loaded.origins), exit_done};
   }
   for (const auto& error : loaded.errors)
     errors << "postrider: " << to_string(error) << '\n';
   const bool only_flags =
     std::ranges::all_of(loaded.errors, [](const config_error& error) { return error.origin.starts_with("--"); });
-  return {std::nullopt, only_flags ? exit_usage : exit_failed};
+  return {std::nullopt, {}, only_flags ? exit_usage : exit_failed};
 }
 
 int check_configuration(const command_line& given, std::ostream& out, std::ostream& errors) {
@@ -59,6 +60,14 @@ int check_configuration(const command_line& given, std::ostream& out, std::ostre
       errors << "postrider: secrets.master_key: " << to_string(key.error()) << '\n';
       return exit_failed;
     }
+  tls_findings found;
+  read_node_tls(*loaded.values, loaded.origins, found);
+  for (const auto& error : found.errors)
+    errors << "postrider: " << to_string(error) << '\n';
+  for (const auto& warning : found.warnings)
+    errors << "postrider: warning: " << to_string(warning) << '\n';
+  if (!found.errors.empty())
+    return exit_failed;
   out << "the configuration is valid\n";
   return exit_done;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/settings.hpp"
+#include "config/load.hpp"
 #include "daemon/command_line.hpp"
 
 #include <iosfwd>
@@ -16,11 +16,13 @@ inline constexpr int exit_usage = 2;
 /// `errors` and `exit_status` says how to end: 2 where only flags are wrong, else 1.
 struct configuration {
   std::optional<settings> values;
+  config_origins origins;
   int exit_status = exit_done;
 };
 configuration load_configuration(const command_line& given, std::ostream& errors);
 
-/// `check-config`: what is wrong with it, or that nothing is. Also reads the secrets that it names.
+/// `check-config`: what is wrong with it, or that nothing is. Also reads the secrets and
+/// certificates that it names.
 int check_configuration(const command_line& given, std::ostream& out, std::ostream& errors);
 
 } // namespace postrider

@@ -11,11 +11,11 @@
 #include "daemon/node_routes.hpp"
 #include "daemon/shutdown_plan.hpp"
 #include "daemon/switched_routes.hpp"
+#include "net/forwarded.hpp"
 #include "net/http_sender.hpp"
 #include "net/http_server.hpp"
 #include "net/io_threads.hpp"
 #include "net/target_guard.hpp"
-#include "net/tls_client.hpp"
 #include "persistence/embedded_postgres.hpp"
 #include "persistence/postgres_store.hpp"
 #include "persistence/stop_signal.hpp"
@@ -66,7 +66,8 @@ struct engine::parts {
 
   [[nodiscard]] postgres_store_options store_options();
   [[nodiscard]] std::unique_ptr<node_routes> make_routes(std::string url, const secret_key& key);
-  result<void> make_sender();
+  void make_sender();
+  [[nodiscard]] http_handler& public_entrance();
   [[nodiscard]] database_reach begin_reaching() const;
   result<std::optional<secret_key>> reach_first();
   result<void> start_store();
@@ -93,6 +94,7 @@ struct engine::parts {
   std::unique_ptr<postgres_store> store;
   std::unique_ptr<node_routes> waiting_routes, routes; // the former stay: a request may be under way in them
   std::unique_ptr<switched_routes> public_routes, operator_routes;
+  std::unique_ptr<proxied_routes> behind_proxies; ///< in front of the public ones, where there are trusted proxies
   std::atomic<bool> failed{false};
   bool drained = false;
   bool stopped = false;
@@ -130,6 +132,7 @@ engine::~engine() {
 result<engine::addresses> engine::bind() {
   if (const auto& text = parts_->unreadable_cidr; !text.empty())
     return problem{400, "configuration-invalid", "delivery.allow_cidrs or deny_cidrs: cannot read " + text};
+  use_tls(parts_->options.tls.listeners);
   const auto bound = parts_->server.listen();
   if (!bound)
     return bound.error();
@@ -142,6 +145,11 @@ result<engine::addresses> engine::bind() {
       parts_->guard->block_listener(*address, where->port, interfaces);
   }
   return addresses{public_at, operator_at};
+}
+
+void engine::use_tls(const decltype(node_tls::listeners)& listeners) {
+  for (const auto which : {listener::public_, listener::operator_})
+    parts_->server.use_tls(which, listeners[static_cast<std::size_t>(which)]);
 }
 
 postgres_store_options engine::parts::store_options() {
@@ -171,20 +179,30 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
                   .plans = {},
                   .timeout_default = milliseconds{delivery.timeout_ms},
                   .max_in_flight_default = static_cast<std::uint32_t>(delivery.max_in_flight)};
-  for (const auto& [name, quotas] : options.values.plans)
+  for (const auto& [name, quotas] : options.values.plans) {
     api.plans.push_back(name);
+    store_of_api.plans[name] = {quotas.ingest_per_s, quotas.ingest_bytes_per_s, quotas.sources, quotas.endpoints,
+                                quotas.backlog,      quotas.retention_days};
+  }
   return std::make_unique<node_routes>(store_of_api, api,
                                        node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts});
 }
 
-result<void> engine::parts::make_sender() {
-  std::string error;
-  const auto tls = tls_client::make("", error);
-  if (!tls)
-    return problem{500, "tls-failed", "the system's certificate authorities cannot be used: " + error};
+void engine::parts::make_sender() {
   const sender_settings how{.connections_max = options.values.delivery.connections_max, .https_only = !http_allowed};
-  requests = std::make_unique<http_sender>(threads, how, guard, tls, *trust, *clock, *counts);
-  return {};
+  requests = std::make_unique<http_sender>(threads, how, guard, options.tls.endpoints, *trust, *clock, *counts);
+}
+
+/// The public routes as they are seen through `public.trusted_proxies`.
+http_handler& engine::parts::public_entrance() {
+  std::vector<cidr_block> trusted;
+  for (const auto& text : options.values.public_.trusted_proxies)
+    if (const auto block = parse_cidr_block(text)) // which `load_settings` has looked at; none is trusted by mistake
+      trusted.push_back(*block);
+  if (trusted.empty())
+    return *public_routes;
+  behind_proxies = std::make_unique<proxied_routes>(trusted_proxies{std::move(trusted)}, *public_routes);
+  return *behind_proxies;
 }
 
 database_reach engine::parts::begin_reaching() const {
@@ -251,8 +269,7 @@ void engine::parts::stop_reaching() {
 
 result<void> engine::start() {
   auto& self = *parts_;
-  if (auto made = self.make_sender(); !made)
-    return made;
+  self.make_sender();
   self.threads.start();
   const auto reached = self.reach_first();
   if (!reached && !is_away(reached.error()))
@@ -272,7 +289,7 @@ result<void> engine::start() {
   auto& first = self.routes ? *self.routes : *self.waiting_routes;
   self.public_routes = std::make_unique<switched_routes>(first.public_listener());
   self.operator_routes = std::make_unique<switched_routes>(first.operator_listener());
-  self.server.start(*self.public_routes, *self.operator_routes);
+  self.server.start(self.public_entrance(), *self.operator_routes);
   if (!reached)
     self.reaching = std::thread{[&self] { self.keep_reaching(); }};
   return {};

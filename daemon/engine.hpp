@@ -3,6 +3,7 @@
 #include "config/settings.hpp"
 #include "core/result.hpp"
 #include "core/secret_box.hpp"
+#include "daemon/tls_files.hpp"
 
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@ class embedded_postgres;
 
 struct engine_options {
   settings values;
+  node_tls tls;
   std::string database_url;
   const embedded_postgres* server = nullptr; ///< the private PostgreSQL, for readiness; outlives the engine
   std::optional<secret_key> master_key;      ///< nothing: that of `--dev`, kept in the database
@@ -38,6 +40,9 @@ public:
   };
   /// Binds both listeners. 500 `listen-failed`. Nothing is answered yet.
   result<addresses> bind();
+
+  /// The listeners speak TLS in this way from the next connection on. Any thread, while they are bound.
+  void use_tls(const decltype(node_tls::listeners)& listeners);
 
   /// Starts everything; both listeners accept afterwards. With the database away they do all the same: what needs it is
   /// answered 503,

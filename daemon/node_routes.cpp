@@ -1,5 +1,6 @@
 #include "daemon/node_routes.hpp"
 
+#include "net/openapi_routes.hpp"
 #include "net/operator_routes.hpp"
 
 #include <iterator>
@@ -8,6 +9,13 @@
 namespace postrider {
 
 namespace {
+
+/// What both listeners serve: `/v1/…` and its document.
+std::vector<api_route> documented(std::vector<api_route> routes) {
+  auto more = openapi_routes();
+  routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
+  return routes;
+}
 
 std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node) {
   auto more = operator_routes(node.actors, node.ready, *node.counts);
@@ -21,9 +29,9 @@ node_routes::node_routes(const management_store_options& store, const api_option
     : store_{store, *node.counts}
     , auth_{store_}
     , ingest_{node.gate, node.admission}
-    , public_api_{api_routes(store_, api), auth_, worker_}
-    , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}}}
-    , operator_{with_operations(api_routes(store_, api), node), auth_, worker_} {}
+    , public_api_{documented(api_routes(store_, api)), auth_, worker_}
+    , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}, {"/openapi.json", &public_api_}}}
+    , operator_{with_operations(documented(api_routes(store_, api)), node), auth_, worker_} {}
 
 node_routes::~node_routes() {
   worker_.stop();

@@ -10,6 +10,7 @@
 #include "daemon/master_key.hpp"
 #include "daemon/process_limits.hpp"
 #include "daemon/signal_watch.hpp"
+#include "daemon/tls_files.hpp"
 #include "persistence/embedded_postgres.hpp"
 
 #include <boost/json/object.hpp>
@@ -78,9 +79,40 @@ private:
   signal_watch& signals_;
 };
 
+void warn_of_tls(const tls_findings& found) {
+  for (const auto& warning : found.warnings)
+    log_event(spdlog::level::warn, to_string(warning), {});
+}
+
+/// SIGHUP reads the listeners' certificates and keys again, for as long as this lives. New files that are no good leave
+/// the old ones in force.
+class certificate_reload {
+public:
+  certificate_reload(signal_watch& signals, engine& node, const configuration& loaded) : signals_{signals} {
+    signals_.set_reload([&node, &loaded] {
+      tls_findings found;
+      const auto fresh = read_listener_tls(*loaded.values, loaded.origins, found);
+      warn_of_tls(found);
+      for (const auto& error : found.errors)
+        log_event(spdlog::level::err, to_string(error), {});
+      if (!found.errors.empty())
+        return log_event(spdlog::level::err, "SIGHUP: the certificates stay as they were", {});
+      node.use_tls(fresh);
+      log_event(spdlog::level::info, "SIGHUP: certificates and keys were read again", {});
+    });
+  }
+  ~certificate_reload() { signals_.set_reload({}); }
+  certificate_reload(const certificate_reload&) = delete;
+  certificate_reload& operator=(const certificate_reload&) = delete;
+
+private:
+  signal_watch& signals_;
+};
+
 /// A node from its start to its end; the signals are watched already.
-int run_node(const command_line& given, const settings& values, std::optional<secret_key> configured,
+int run_node(const command_line& given, const configuration& loaded, node_tls tls, std::optional<secret_key> configured,
              signal_watch& signals) {
+  const auto& values = *loaded.values;
   auto database = open_database(given, values);
   if (!database)
     return refuse(database.error());
@@ -92,10 +124,11 @@ int run_node(const command_line& given, const settings& values, std::optional<se
             {{"version", version()}, {"database", redact_database_url(database->url)}});
   warn_of_dev(given, !configured);
   if (!values.plans.empty())
-    log_event(spdlog::level::warn, "plans: their quotas are kept, but this version does not enforce them yet", {});
+    log_event(spdlog::level::warn, "plans: of their quotas this version enforces sources and endpoints only", {});
 
   std::atomic<bool> failed{false};
   engine node{{.values = values,
+               .tls = std::move(tls),
                .database_url = database->url,
                .server = database->server.get(),
                .master_key = *key,
@@ -111,6 +144,7 @@ int run_node(const command_line& given, const settings& values, std::optional<se
     return refuse(at.error());
   if (const auto started = node.start(); !started)
     return refuse(started.error());
+  const certificate_reload reload{signals, node, loaded};
   if (!signals.requested())
     print_ready_line(values.node.name, *at);
   signals.wait();
@@ -131,7 +165,14 @@ int serve(const command_line& given) {
   if (!loaded.values)
     return loaded.exit_status;
   const auto& values = *loaded.values;
+  tls_findings found;
+  auto tls = read_node_tls(values, loaded.origins, found);
+  for (const auto& error : found.errors)
+    std::cerr << "postrider: " << to_string(error) << '\n';
+  if (!found.errors.empty())
+    return exit_failed;
   start_logging(values.log, values.node.name);
+  warn_of_tls(found);
   const auto configured = configured_master_key(values);
   if (!configured)
     return refuse(configured.error());
@@ -140,7 +181,7 @@ int serve(const command_line& given) {
                    "secrets.master_key is not set: name a key with file:PATH or env:NAME, or give --dev"});
   signal_watch signals; // before any other thread
   raise_descriptor_limit();
-  return run_node(given, values, *configured, signals);
+  return run_node(given, loaded, std::move(tls), *configured, signals);
 }
 
 } // namespace postrider

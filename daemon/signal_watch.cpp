@@ -17,7 +17,7 @@ constexpr int leave_signal = SIGUSR2; // ends the thread at the end of main
 sigset_t taken_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, leave_signal})
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, leave_signal})
     sigaddset(&set, signal);
   return set;
 }
@@ -43,6 +43,10 @@ void signal_watch::run() {
     int signal = 0;
     if (sigwait(&set, &signal) != 0 || signal == leave_signal)
       return;
+    if (signal == SIGHUP) {
+      reload();
+      continue;
+    }
     if (!requested()) {
       log_event(spdlog::level::info, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
       request();
@@ -54,6 +58,19 @@ void signal_watch::run() {
       last_act_();
     _exit(1);
   }
+}
+
+void signal_watch::reload() {
+  const std::lock_guard lock{reload_mutex_};
+  if (reload_)
+    reload_();
+  else
+    log_event(spdlog::level::info, "SIGHUP: there is nothing to read again", {});
+}
+
+void signal_watch::set_reload(std::function<void()> reload) {
+  const std::lock_guard lock{reload_mutex_};
+  reload_ = std::move(reload);
 }
 
 void signal_watch::wait() {

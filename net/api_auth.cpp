@@ -151,6 +151,8 @@ void api_auth::admit(const api_call_ptr& call, const api_key_record& record, acc
   call->principal = {record.id, record.role, record.tenant};
   if (record.role == api_role::operator_)
     return then(call);
+  if (!record.tenant_enabled)
+    return call->fail({403, "tenant-disabled", "the tenant of this key is disabled"});
   if (!record.tenant || (!names_tenant && needed != access::viewer))
     return call->fail(forbidden());
   if (names_tenant)

@@ -68,7 +68,8 @@ private:
   std::map<api_key_hash, entry> entries_;
 };
 
-/// Decides who calls and whether he may; hands the call on, or answers 401, 403, 404, 429. Thread-safe; never blocks.
+/// Decides who calls and whether he may; hands the call on, or answers 401, 403, 404, 429. A disabled tenant's keys are
+/// good keys, and may do nothing until it is enabled again: 403 `tenant-disabled`. Thread-safe; never blocks.
 /// The store's callbacks reach into it: they must have ended before it goes.
 class api_auth {
 public:
@@ -79,6 +80,8 @@ public:
 
   /// `names_tenant`: the call's first parameter is a tenant. For a tenant's own key it becomes the id, whatever it was.
   void admit(api_call_ptr call, access needed, bool names_tenant, std::function<void(api_call_ptr)> then);
+
+  [[nodiscard]] management_store& store() const noexcept { return store_; }
 
 private:
   problem unauthorized(std::string_view remote_address);

@@ -32,6 +32,7 @@ struct api_call {
   query_parameters query;
   std::string body;
   std::string authorization;
+  std::string if_none_match; ///< of a GET; empty: absent
   std::string remote_address;
   std::string request_id;
   std::vector<std::string>
@@ -40,8 +41,12 @@ struct api_call {
 
   reply_address to;
   std::shared_ptr<http_replies> replies;
+  /// Where an answer is kept back until its change is committed (keyed_call.hpp); nothing: it goes out.
+  std::optional<http_response>* held = nullptr;
 
-  void answer(http_response response) const { replies->respond(to, std::move(response)); }
+  void answer(http_response response) const {
+    held != nullptr ? void(*held = std::move(response)) : replies->respond(to, std::move(response));
+  }
   void answer(int status, const boost::json::value& body_json,
               std::vector<std::pair<std::string, std::string>> headers = {}) const;
   void no_content() const { answer(http_response{204, "", "", {}}); }

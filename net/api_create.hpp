@@ -27,6 +27,10 @@ template <class T>
 result<create_request<T>> read_create(std::string_view body, std::string_view plural,
                                       const std::function<T(json_reader&)>& read) {
   constexpr std::size_t batch_max = 500;
+  const auto place = [](T& item, const std::string& where) {
+    if constexpr (requires { item.at; })
+      item.at = where;
+  };
   auto document = parse_json_object(body);
   if (!document)
     return document.error();
@@ -36,6 +40,7 @@ result<create_request<T>> read_create(std::string_view body, std::string_view pl
   out.batch = document->contains({plural.data(), plural.size()});
   if (!out.batch) {
     out.items.push_back(read(whole));
+    place(out.items.back(), "");
     whole.finish();
   } else if (const auto* const list = whole.array(plural, batch_max)) {
     if (list->empty())
@@ -48,6 +53,7 @@ result<create_request<T>> read_create(std::string_view body, std::string_view pl
       }
       json_reader one{(*list)[i].get_object(), where, errors};
       out.items.push_back(read(one));
+      place(out.items.back(), where);
       one.finish();
     }
     whole.finish();

@@ -1,4 +1,5 @@
 #include "core/signature.hpp"
+#include "net/api_endpoint_tls.hpp"
 #include "net/api_routes.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
@@ -202,7 +203,7 @@ std::string random_secret() {
 
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
-  for (const std::string_view name : {"filter", "rate_limit_per_s", "tls"})
+  for (const std::string_view name : {"filter", "rate_limit_per_s"})
     if (reader.take(name) != nullptr)
       reader.not_supported(name, "this field is not supported by this version");
   const auto* const ordering = reader.take("ordering");
@@ -234,7 +235,7 @@ new_endpoint read_endpoint(json_reader& reader, const api_options& options) {
   return out;
 }
 
-new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options) {
+new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options, const endpoint_tls* stored_tls) {
   new_endpoint out;
   auto& config = out.config;
   read_url(reader, options, out);
@@ -248,6 +249,7 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   config.timeout = milliseconds{reader.integer("timeout_ms", 100, 60'000).value_or(options.timeout_default.count())};
   read_retry(reader, out);
   read_breaker(reader, out);
+  config.tls = read_endpoint_tls(reader, stored_tls);
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;

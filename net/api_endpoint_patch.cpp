@@ -95,8 +95,9 @@ result<changed_endpoint> patched_endpoint(const endpoint_record& stored, json::o
   }
   json_reader reader{merged, "", errors};
   changed_endpoint out;
-  out.fields = read_endpoint_fields(reader, checks);
+  out.fields = read_endpoint_fields(reader, checks, stored.config.tls.get());
   out.sources_named = patch.contains("sources");
+  out.tls_named = patch.contains("tls");
   set_status(out, stored, patch.contains("enabled"));
   if (!errors.empty())
     return validation_failed(std::move(errors));

@@ -2,6 +2,7 @@
 #include "net/api_create.hpp"
 #include "net/api_routes.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace postrider {
@@ -11,6 +12,9 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view deliveries_list = "deliveries";
+constexpr std::string_view events_list = "events";
+constexpr std::size_t event_type_size_max = 128;
+constexpr std::size_t source_size_max = 63; // its id is shorter
 
 /// The last parameter as an id of that kind; nothing: the call was answered.
 template <class Id>
@@ -53,6 +57,25 @@ std::optional<delivery_filter> read_filter(const api_call& call) {
   return read ? std::optional{out} : std::nullopt;
 }
 
+std::optional<std::string> parse_event_type(std::string_view text) {
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  return text.empty() || text.size() > event_type_size_max || !printable ? std::nullopt
+                                                                         : std::optional{std::string{text}};
+}
+
+std::optional<std::string> parse_source(std::string_view text) {
+  return text.empty() || text.size() > source_size_max ? std::nullopt : std::optional{std::string{text}};
+}
+
+std::optional<event_filter> read_event_filter(const api_call& call) {
+  event_filter out;
+  const bool read = read_parameter(call, "type", out.type, parse_event_type) &&
+                    read_parameter(call, "source", out.source, parse_source) &&
+                    read_parameter(call, "since", out.since, parse_rfc3339) &&
+                    read_parameter(call, "until", out.until, parse_rfc3339);
+  return read ? std::optional{std::move(out)} : std::nullopt;
+}
+
 json::object explain_json(const delivery_record& delivery) {
   const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   const auto why = explain({.state = delivery.state,
@@ -60,6 +83,7 @@ json::object explain_json(const delivery_record& delivery) {
                             .attempt_count = delivery.attempt_count,
                             .next_attempt_at = delivery.next_attempt_at,
                             .last_error = delivery.last_error,
+                            .tenant_enabled = delivery.tenant_enabled,
                             .endpoint = delivery.endpoint_state,
                             .breaker = delivery.breaker,
                             .next_probe_at = delivery.next_probe_at},
@@ -84,6 +108,15 @@ json::object whole_delivery(const delivery_record& delivery) {
 } // namespace
 
 std::vector<api_route> event_routes(management_store& store) {
+  const auto list = [&store](const api_call_ptr& call) {
+    const auto& tenant = call->parameters[0];
+    const auto page = read_page(*call, events_list, tenant);
+    if (!page)
+      return call->fail(page.error());
+    if (auto filter = read_event_filter(*call))
+      store.list_events(tenant, std::move(*filter), *page,
+                        answer_page<event_record>(call, std::string{events_list}, tenant));
+  };
   const auto get = [&store](const api_call_ptr& call) {
     if (const auto id = named<event_id>(*call, "event"))
       store.get_event(call->parameters[0], *id, answer_object<event_record>(call));
@@ -94,6 +127,7 @@ std::vector<api_route> event_routes(management_store& store) {
                         [call](result<event_payload> found) { answer_payload(call, std::move(found)); });
   };
   return {
+    {"GET", "/v1/tenants/{tenant}/events", access::viewer, list},
     {"GET", "/v1/tenants/{tenant}/events/{event}", access::viewer, get},
     {"GET", "/v1/tenants/{tenant}/events/{event}/payload", access::viewer, payload},
   };

@@ -1,6 +1,7 @@
 #include "net/api_json.hpp"
 
 #include "core/header_block.hpp"
+#include "net/api_endpoint_tls.hpp"
 #include "net/http_syntax.hpp"
 #include "net/problem.hpp"
 
@@ -175,7 +176,7 @@ json::object to_json(const endpoint_record& endpoint, bool with_secret) {
                    {"signing", {{"profile", "standard"}}},
                    {"retry", retry_json(config.retry)},
                    {"breaker", breaker_json(endpoint)},
-                   {"tls", nullptr},
+                   {"tls", endpoint_tls_json(config.tls)},
                    {"enabled", config.status != endpoint_status::disabled},
                    {"status", word(status_word(config.status))},
                    {"disabled_reason", json_or_null(endpoint.disabled_reason)},
@@ -227,6 +228,15 @@ json::object to_json(const attempt_record& attempt) {
           {"reason", json_or_null(to_string(attempt.reason))},
           {"http_status", attempt.http_status == 0 ? json::value() : json::value(attempt.http_status)},
           {"response_excerpt", json_or_null(attempt.excerpt)}};
+}
+
+json::object to_json(const api_key_record& key) {
+  return {{"id", id_text(key.id)},
+          {"name", json_text(key.name)},
+          {"role", word(to_string(key.role))},
+          {"expires_at", json_time(key.expires_at)},
+          {"last_used_at", json_time(key.last_used_at)},
+          {"created_at", json_time(key.created_at)}};
 }
 
 json::object to_json(const actor_status& actor, bool alone) {

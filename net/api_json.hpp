@@ -16,6 +16,8 @@ boost::json::object to_json(const endpoint_record& endpoint, bool with_secret = 
 boost::json::object to_json(const event_record& event);
 boost::json::object to_json(const delivery_record& delivery);
 boost::json::object to_json(const attempt_record& attempt);
+/// Never the key itself.
+boost::json::object to_json(const api_key_record& key);
 /// `alone`: with `transitions`, `counters`, and what only a `delivery` has.
 boost::json::object to_json(const actor_status& actor, bool alone);
 

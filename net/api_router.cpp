@@ -1,7 +1,9 @@
 #include "net/api_router.hpp"
 
+#include "core/header_block.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
+#include "net/keyed_call.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -140,11 +142,16 @@ std::unique_ptr<http_response> api_router::handle(http_call call) {
       readable ? not_found("path") : problem{400, "parameter-invalid", "a parameter cannot be decoded"};
     return std::make_unique<http_response>(problem_response(what, call.request_id));
   }
+  auto key = call.head.method == "POST" ? read_idempotency_key(call.head.fields) : std::optional<std::string>{};
+  if (!key)
+    return std::make_unique<http_response>(problem_response(key.error(), call.request_id));
   auto out = std::make_shared<api_call>();
   out->method = call.head.method;
   out->query = std::move(*query);
   out->body = std::move(call.body);
   out->authorization = call.head.authorization;
+  if (call.head.method == "GET" || call.head.method == "HEAD")
+    out->if_none_match = find_header(call.head.fields, "if-none-match").value;
   out->remote_address = call.remote_address;
   out->request_id = call.request_id;
   out->parameters = std::move(found.parameters);
@@ -153,6 +160,8 @@ std::unique_ptr<http_response> api_router::handle(http_call call) {
   const bool names_tenant = found.route->pattern.find("/{tenant}") != std::string_view::npos;
   // Reading 8 MiB of JSON takes longer than an io thread may stay away from its other connections.
   auto handle = found.route->handle;
+  if (*key)
+    handle = keyed(std::move(handle), auth_.store(), std::move(**key), found.route->pattern, names_tenant);
   if (!out->body.empty())
     handle = [&worker = worker_, work = std::move(handle)](api_call_ptr one) {
       if (!worker.post([one, work] { carry_out(one, work); }))

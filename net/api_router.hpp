@@ -24,7 +24,8 @@ struct api_route {
 
 /// Finds the route of a request, refuses what has none (404, or 405 with `allow`; OPTIONS is answered from the table),
 /// checks for a key (401) and content type (415) before the body is read and for the role after it, and hands over:
-/// what has a body to the worker, all else at once. Thread-safe once made.
+/// what has a body to the worker, all else at once. A POST with an `Idempotency-Key` is handed over as a keyed call
+/// (keyed_call.hpp), whatever its route. Thread-safe once made.
 class api_router final : public http_handler {
 public:
   static constexpr std::size_t body_max_default = 8 << 20;

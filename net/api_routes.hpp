@@ -24,6 +24,8 @@ struct api_options {
 
 /// The management API (`/v1`), one table for each aggregate. `store` must outlive them.
 std::vector<api_route> tenant_routes(management_store& store, const api_options& options);
+/// A tenant's API keys.
+std::vector<api_route> key_routes(management_store& store);
 std::vector<api_route> source_routes(management_store& store);
 /// What a source would say of a request, with nothing stored; the providers that are known.
 std::vector<api_route> verify_routes(management_store& store);
@@ -35,8 +37,9 @@ std::vector<api_route> api_routes(management_store& store, const api_options& op
 
 /// One endpoint's fields (in api_endpoint_fields.cpp). Errors go to the reader.
 new_endpoint read_endpoint(json_reader& reader, const api_options& options);
-/// All of them but the secret.
-new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options);
+/// All of them but the secret. `stored_tls`: what the endpoint has, for a PATCH.
+new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options,
+                                  const endpoint_tls* stored_tls = nullptr);
 /// The `secret` given, or a new one; empty where something is wrong.
 std::string read_endpoint_secret(json_reader& reader);
 

@@ -99,8 +99,9 @@ json::object to_json(const fixed_answer& answer) {
   return {{"status", answer.status}, {"headers", std::move(headers)}, {"body_base64", encode_base64(bytes)}};
 }
 
+// Parentheses: braces would make an array of one.
 json::value text_or_null(const std::string& text) {
-  return text.empty() ? json::value{nullptr} : json::value{text};
+  return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
 void answer_sample(const api_call_ptr& call, const sample& given, const source_config& source) {
@@ -110,7 +111,7 @@ void answer_sample(const api_call_ptr& call, const sample& given, const source_c
   call->answer(200, json::object{{"verdict", !good             ? "reject"
                                              : found.handshake ? "handshake"
                                                                : "accept"},
-                                 {"reason", good ? json::value{nullptr} : json::value{to_string(found.reason)}},
+                                 {"reason", good ? json::value(nullptr) : json::value(to_string(found.reason))},
                                  {"provider_event_id", text_or_null(found.provider_event_id)},
                                  {"event_type", text_or_null(found.event_type)},
                                  {"response", to_json(response_to(source, found, given.method))}});

@@ -93,7 +93,8 @@ bool client_connection::open_stream() {
     return true;
   }
   session_ = endpoint_->session;
-  auto ssl = lane_.node().tls->connection_to(endpoint_->target, *session_);
+  const auto& tls = endpoint_->tls ? *endpoint_->tls : *lane_.node().tls;
+  auto ssl = tls.connection_to(endpoint_->target, *session_);
   if (!ssl)
     return false;
   stream_ = make_tls_stream(context, std::move(ssl));
@@ -186,6 +187,8 @@ void client_connection::written(bool whole) {
 void client_connection::received(std::size_t count) {
   if (phase_ != phase::exchanging)
     return;
+  if (count == 0 && stream_->refused_by_peer())
+    return fail(attempt_reason::tls_handshake);
   switch (count == 0 ? reader_.closed() : reader_.received(count)) {
   case response_reader::state::more:
     return receive();

@@ -46,6 +46,9 @@ public:
 
   /// Whether the peer has neither closed nor sent anything since the last response: asked before each further request.
   [[nodiscard]] virtual bool quiet() noexcept = 0;
+  /// After `received(0)`: it ended with the peer's alert that it does not want us (over TLS 1.3 a client certificate
+  /// that is missing or not liked), before it had answered anything.
+  [[nodiscard]] virtual bool refused_by_peer() const noexcept { return false; }
   virtual void close() noexcept = 0;
 
 protected:
@@ -54,6 +57,6 @@ protected:
 
 std::unique_ptr<client_stream> make_plain_stream(boost::asio::io_context& context);
 /// `ssl` as tls_client makes it.
-std::unique_ptr<client_stream> make_tls_stream(boost::asio::io_context& context, std::unique_ptr<SSL, free_ssl> ssl);
+std::unique_ptr<client_stream> make_tls_stream(boost::asio::io_context& context, ssl_ptr ssl);
 
 } // namespace postrider

@@ -22,11 +22,10 @@ std::shared_ptr<prepared_endpoint> connection_pool::prepare(const std::shared_pt
   if (one.prepared && one.prepared->is_of(config))
     return one.prepared;
   auto fresh = prepare_endpoint(config, limits_.https_only);
+  fresh->take_tls(one.prepared.get(), *limits_.tls);
   if (!fresh->problem.empty()) // the management API lets none of these pass; told once for each version
     spdlog::error("endpoint {} is never called: {}", to_string(config->id), fresh->problem);
-  if (one.prepared && one.prepared->target.same_server(fresh->target))
-    fresh->session = one.prepared->session;
-  else
+  if (one.prepared && !one.prepared->same_peer(*fresh))
     drop_idle(one);
   one.number = config->no;
   one.prepared = std::move(fresh);
@@ -66,8 +65,7 @@ void connection_pool::put(std::shared_ptr<client_connection> connection, mono_ti
     return connection->close();
   auto& one = found->second;
   const lane_choice lanes{one.number, one.prepared->max_in_flight, limits_.threads};
-  if (!one.prepared->target.same_server(connection->endpoint().target) ||
-      one.idle.size() >= lanes.idle_share(limits_.thread))
+  if (!one.prepared->same_peer(connection->endpoint()) || one.idle.size() >= lanes.idle_share(limits_.thread))
     return connection->close();
   touch(one, now);
   if (idle_count_ >= limits_.idle_max)

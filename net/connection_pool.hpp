@@ -26,6 +26,7 @@ public:
     std::size_t thread = 0; ///< this one, for lane_choice
     std::size_t threads = 1;
     bool https_only = false;
+    std::shared_ptr<const tls_client> tls{}; ///< the node's
   };
   explicit connection_pool(limits bounds) : limits_(bounds) {}
 

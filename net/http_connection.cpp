@@ -26,11 +26,12 @@ problem body_too_large() {
 
 } // namespace
 
-void http_connection::open(http_handler& handler, std::string remote_address, const http_turn& turn) {
+void http_connection::open(http_handler& handler, std::string remote_address, bool over_tls, const http_turn& turn) {
   handler_ = &handler;
   remote_address_ = std::move(remote_address);
-  phase_ = phase::idle;
-  deadline_ = turn.now + shared_->limits.idle_timeout;
+  over_tls_ = over_tls;
+  phase_ = over_tls ? phase::securing : phase::idle;
+  deadline_ = turn.now + (over_tls ? shared_->limits.tls_timeout : shared_->limits.idle_timeout);
   in_begin_ = in_end_ = scanned_ = 0;
   skipped_line_ = peer_done_ = finish_sent_ = false;
   keep_alive_ = true;
@@ -39,22 +40,30 @@ void http_connection::open(http_handler& handler, std::string remote_address, co
   out_sent_ = 0;
 }
 
+void http_connection::secured(bool done, const http_turn& turn) noexcept {
+  phase_ = done ? phase::idle : phase::draining;
+  deadline_ = turn.now + (done ? shared_->limits.idle_timeout : shared_->limits.drain_timeout);
+}
+
 void http_connection::closed() noexcept {
   if (phase_ == phase::waiting && ingest_)
     shared_->counts.ingest_open.add(-1);
   ++address_.sequence;
   phase_ = phase::closed;
   release_body();
-  body_ = {};
+  give_back(body_);
+  give_back(late_body_);
   chunks_.reset();
   if (in_.size() > kept_max)
-    in_ = {};
+    give_back(in_);
 }
 
 http_connection::need http_connection::next() const noexcept {
   if (out_sent_ < out_.size())
     return need::output;
   switch (phase_) {
+  case phase::securing:
+    return need::handshake;
   case phase::idle:
   case phase::head:
   case phase::body:
@@ -107,6 +116,7 @@ void http_connection::keep_room_behind_head() {
 }
 
 void http_connection::received(std::size_t count, const http_turn& turn) {
+  give_back(late_body_);
   if (phase_ == phase::draining) {
     drained_ += count;
     peer_done_ |= drained_ > drained_max;

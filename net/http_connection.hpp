@@ -27,13 +27,15 @@ struct http_server_limits {
   std::size_t trailers_max = 8 * 1024;          ///< of one body
   std::size_t connections_public_max = 8'192;   ///< beyond: none is accepted until one closes
   std::size_t connections_operator_max = 256;
-  milliseconds head_timeout{10'000};     ///< from the first byte of a request to the end of its head: 408
-  milliseconds body_timeout{10'000};     ///< and a second more for each `body_rate_min` bytes that came: 408
-  std::size_t body_rate_min = 32 * 1024; ///< bytes a second
-  milliseconds idle_timeout{75'000};     ///< between two requests: closed
-  milliseconds answer_timeout{5'500};    ///< from the whole request to the answer: 503
-  milliseconds write_timeout{15'000};    ///< without any progress: closed
-  milliseconds drain_timeout{1'000};     ///< after an answer that closes while the peer may still be sending
+  std::size_t tls_handshake_max = 64 * 1024; ///< from the peer; beyond: closed
+  milliseconds tls_timeout{10'000};          ///< from the connection to the end of the TLS handshake: closed
+  milliseconds head_timeout{10'000};         ///< from the first byte of a request to the end of its head: 408
+  milliseconds body_timeout{10'000};         ///< and a second more for each `body_rate_min` bytes that came: 408
+  std::size_t body_rate_min = 32 * 1024;     ///< bytes a second
+  milliseconds idle_timeout{75'000};         ///< between two requests: closed
+  milliseconds answer_timeout{5'500};        ///< from the whole request to the answer: 503
+  milliseconds write_timeout{15'000};        ///< without any progress: closed
+  milliseconds drain_timeout{1'000};         ///< after an answer that closes while the peer may still be sending
 };
 
 /// What the connections of one server share.
@@ -55,9 +57,11 @@ struct http_turn {
 
 /// One HTTP/1 connection of the server, without its socket: bytes in, bytes out, and what it needs next. Requests are
 /// taken one at a time: what a peer sends ahead (pipelining) waits, partly in the kernel, until the answer before is
-/// written.
+/// written. Over TLS it begins with the handshake, which the owner of the socket makes; one that fails gets no answer
+/// in HTTP, only time to read the alert.
 ///
 ///   phase      bytes                      answer      deadline passes
+///   securing   idle, or draining          -           closed
 ///   idle       head                       -           closed
 ///   head       head|body|waiting|sending  -           sending 408, then draining
 ///   body       body|waiting|sending       -           sending 408, then draining
@@ -66,13 +70,14 @@ struct http_turn {
 ///   draining   draining (dropped)         -           closed
 class http_connection {
 public:
-  enum class phase : std::uint8_t { closed, idle, head, body, waiting, sending, draining };
+  enum class phase : std::uint8_t { closed, securing, idle, head, body, waiting, sending, draining };
   enum class need : std::uint8_t {
-    input,  ///< read into `receive_space`
-    output, ///< write `output`
-    answer, ///< nothing until `answer`
-    finish, ///< send the end of the stream, then read on (`draining`)
-    close,  ///< close the socket
+    handshake, ///< make the TLS handshake, then `secured`
+    input,     ///< read into `receive_space`
+    output,    ///< write `output`
+    answer,    ///< nothing until `answer`
+    finish,    ///< send the end of the stream, then read on (`draining`)
+    close,     ///< close the socket
   };
 
   http_connection(http_shared& shared, std::uint32_t io, std::uint32_t slot) : shared_(&shared) {
@@ -80,13 +85,17 @@ public:
     address_.slot = slot;
   }
 
-  void open(http_handler& handler, std::string remote_address, const http_turn& turn);
+  void open(http_handler& handler, std::string remote_address, bool over_tls, const http_turn& turn);
+  /// The TLS handshake is done, or has failed for good.
+  void secured(bool done, const http_turn& turn) noexcept;
   /// The socket is closed; a late answer is ignored from now on.
   void closed() noexcept;
 
   [[nodiscard]] need next() const noexcept;
   [[nodiscard]] std::uint32_t slot() const noexcept { return address_.slot; }
   [[nodiscard]] phase current() const noexcept { return phase_; }
+  /// Nothing has come that would be lost with it.
+  [[nodiscard]] bool between_requests() const noexcept { return phase_ == phase::idle || phase_ == phase::securing; }
   [[nodiscard]] mono_time deadline() const noexcept { return deadline_; }
 
   /// Where the next bytes go; never empty while `next` is `input`.
@@ -108,6 +117,8 @@ public:
   void expire(const http_turn& turn);
 
 private:
+  /// An assignment of nothing would keep the memory.
+  static void give_back(std::string& text) noexcept { std::string{}.swap(text); }
   void advance(const http_turn& turn); ///< takes what is in the buffer as far as it goes
   bool read_head(const http_turn& turn);
   void begin_body(const http_turn& turn);
@@ -150,9 +161,11 @@ private:
   request_id_text request_id_{};
   std::string body_; ///< [0, body_filled_) is read; the rest is room
   std::size_t body_filled_ = 0;
+  std::string late_body_; ///< one that was given up while the owner of the socket may still read into it
   std::optional<chunked_body> chunks_{};
   std::int64_t charged_ = 0; ///< our part of what all bodies hold
   mono_time body_began_{};
+  bool over_tls_ = false;
   bool ingest_ = false;
   bool head_only_ = false; ///< HEAD: the answer has no body
   bool keep_alive_ = true;

@@ -44,8 +44,8 @@ void http_connection::dispatch(const http_turn& turn) {
     shared_->counts.ingest_bytes.add(body_.size());
   }
   body_filled_ = 0;
-  auto response =
-    handler_->handle({head_, remote_address_, request_id(), address_, shared_->replies, std::exchange(body_, {})});
+  auto response = handler_->handle(
+    {head_, remote_address_, request_id(), address_, shared_->replies, std::exchange(body_, {}), over_tls_, {}});
   if (response) {
     end_waiting(turn);
     reply(*response, turn);
@@ -129,6 +129,7 @@ void http_connection::expire(const http_turn& turn) {
     if (phase_ == phase::head)
       begin_request();
     head_only_ = false;
+    late_body_ = std::exchange(body_, {}); // at most for the time of draining, and no longer charged
     refuse(timed_out(), turn);
   } else {
     out_.clear();
@@ -142,7 +143,7 @@ void http_connection::expire(const http_turn& turn) {
 void http_connection::begin_sending(const http_turn& turn) noexcept {
   // Before the answer is out: whoever has it may count on the room. A body that was refused goes as well.
   release_body();
-  body_ = {};
+  give_back(body_);
   body_filled_ = 0;
   chunks_.reset();
   phase_ = phase::sending;

@@ -2,13 +2,9 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <ctime>
-#include <exception>
 #include <utility>
 
 namespace postrider {
@@ -32,17 +28,6 @@ std::string http_date(std::time_t now) {
                      utc.tm_min, utc.tm_sec);
 }
 
-/// Runs `work`; what it throws ends here, and `give_up` sees to what it left behind.
-template <class Work, class GiveUp>
-void guarded(Work work, GiveUp give_up) {
-  try {
-    work();
-  } catch (const std::exception& error) {
-    spdlog::error("a connection is closed: {}", error.what());
-    give_up();
-  }
-}
-
 constexpr std::size_t index_of(listener which) noexcept {
   return static_cast<std::size_t>(which);
 }
@@ -64,6 +49,10 @@ http_io_part::http_io_part(asio::io_context& context, std::uint32_t index, std::
 
 void http_io_part::add_acceptor(listener which, acceptor ready) {
   entrances_[index_of(which)].socket = std::make_unique<acceptor>(std::move(ready));
+}
+
+void http_io_part::use_tls(listener which, std::shared_ptr<const tls_server> how) {
+  entrances_[index_of(which)].tls = std::move(how);
 }
 
 void http_io_part::start(std::array<http_handler*, listener_count> handlers) {
@@ -126,12 +115,12 @@ void http_io_part::adopt(listener which, socket peer) {
   ++door.open;
   connections(which).add(1);
   closing_.open[index_of(which)].fetch_add(1, std::memory_order_relaxed);
-  guarded(
-    [&] {
-      one.connection.open(*door.handler, remote.address().to_string(), turn());
-      pump(one);
-    },
-    [&] { shut(one); });
+  guarded(one, [&] {
+    one.connection.open(*door.handler, remote.address().to_string(), door.tls != nullptr, turn());
+    if (door.tls)
+      begin_tls(one, *door.tls);
+    pump(one);
+  });
 }
 
 // ---------------------------------------------------------------------------------------------- one connection
@@ -140,6 +129,10 @@ void http_io_part::adopt(listener which, socket peer) {
 void http_io_part::pump(slot& one) {
   while (one.open) {
     switch (one.connection.next()) {
+    case http_connection::need::handshake:
+      if (one.reading || one.writing || !handshake(one))
+        return;
+      break;
     case http_connection::need::output:
       if (one.writing || !write(one))
         return;
@@ -150,12 +143,10 @@ void http_io_part::pump(slot& one) {
       return;
     case http_connection::need::answer:
       return;
-    case http_connection::need::finish: {
-      error_code ignored; // the peer may be gone: the read that follows tells
-      one.stream.shutdown(socket::shutdown_send, ignored);
-      one.connection.finished(turn());
+    case http_connection::need::finish:
+      if (one.writing || !finish(one))
+        return;
       break;
-    }
     case http_connection::need::close:
       return shut(one);
     }
@@ -163,6 +154,8 @@ void http_io_part::pump(slot& one) {
 }
 
 void http_io_part::begin_read(slot& one) {
+  if (one.tls)
+    return begin_tls_read(one);
   const auto space = one.connection.receive_space();
   one.reading = true;
   ++operations_;
@@ -174,19 +167,19 @@ void http_io_part::begin_read(slot& one) {
                                  return release(one);
                                if (error && error != asio::error::eof)
                                  return shut(one);
-                               guarded(
-                                 [&] {
-                                   if (error)
-                                     one.connection.input_ended();
-                                   else
-                                     one.connection.received(count, turn());
-                                   pump(one);
-                                 },
-                                 [&] { shut(one); });
+                               guarded(one, [&] {
+                                 if (error)
+                                   one.connection.input_ended();
+                                 else
+                                   one.connection.received(count, turn());
+                                 pump(one);
+                               });
                              });
 }
 
 bool http_io_part::write(slot& one) {
+  if (one.tls)
+    return write_tls(one);
   error_code error;
   const auto bytes = one.connection.output();
   const auto count = one.stream.write_some(asio::buffer(bytes.data(), bytes.size()), error);
@@ -208,15 +201,27 @@ bool http_io_part::write(slot& one) {
     else if (failed)
       shut(one);
     else
-      guarded([&] { pump(one); }, [&] { shut(one); });
+      guarded(one, [&] { pump(one); });
   });
   return false;
+}
+
+bool http_io_part::finish(slot& one) {
+  if (one.tls && !finish_tls(one))
+    return false;
+  error_code ignored; // the peer may be gone: the read that follows tells
+  one.stream.shutdown(socket::shutdown_send, ignored);
+  one.connection.finished(turn());
+  return true;
 }
 
 void http_io_part::shut(slot& one) {
   if (!one.open)
     return;
   one.open = false;
+  if (one.tls)
+    one.tls->say_goodbye(); // if it is healthy and the socket takes it
+  one.tls.reset();
   error_code ignored; // there is nothing left to do with it
   one.stream.close(ignored);
   one.connection.closed();
@@ -251,12 +256,10 @@ void http_io_part::give(reply_address to, Answer answer) {
   if (to.slot >= slots_.size())
     return;
   auto& one = *slots_[to.slot];
-  guarded(
-    [&] {
-      if (answer(one))
-        pump(one);
-    },
-    [&] { shut(one); });
+  guarded(one, [&] {
+    if (answer(one))
+      pump(one);
+  });
 }
 
 // ---------------------------------------------------------------------------------------------- time and the end
@@ -280,12 +283,10 @@ void http_io_part::tick() {
     auto& one = *slots_[i];
     if (!one.open || now.now < one.connection.deadline())
       continue;
-    guarded(
-      [&] {
-        one.connection.expire(now);
-        pump(one);
-      },
-      [&] { shut(one); });
+    guarded(one, [&] {
+      one.connection.expire(now);
+      pump(one);
+    });
   }
   accept(listener::public_);
   accept(listener::operator_);
@@ -297,7 +298,7 @@ void http_io_part::close_listener(listener which) {
   if (door.socket)
     door.socket->close(ignored);
   for (std::size_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i]->open && slots_[i]->owner == which && slots_[i]->connection.current() == http_connection::phase::idle)
+    if (slots_[i]->open && slots_[i]->owner == which && slots_[i]->connection.between_requests())
       shut(*slots_[i]);
 }
 

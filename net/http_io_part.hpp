@@ -2,23 +2,27 @@
 
 #include "net/http_connection.hpp"
 #include "net/http_server.hpp"
+#include "net/tls_channel.hpp"
+#include "net/tls_server.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <spdlog/spdlog.h>
 
 #include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-/// Internal to LISTENER; included by its two .cpp files alone, for it brings Asio with it.
+/// Internal to LISTENER; included by its .cpp files alone, for it brings Asio with it.
 namespace postrider {
 
 /// What the threads of one server tell the one that stops it.
@@ -42,6 +46,8 @@ public:
 
   [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
   void add_acceptor(listener which, acceptor ready); ///< before `start`
+  /// Connections accepted from now on; none: without TLS.
+  void use_tls(listener which, std::shared_ptr<const tls_server> how);
 
   void start(std::array<http_handler*, listener_count> handlers);
   void deliver(const std::vector<ingest_answer>& answers);
@@ -52,12 +58,14 @@ public:
   void retire();
 
 private:
-  // The seam for TLS: everything that touches `stream` is in begin_read, write, shut and adopt.
+  // Everything that touches `stream` or `tls` is in adopt, begin_read, write, finish and shut; those over TLS stand in
+  // http_io_part_tls.cpp. A plain connection has no `tls`: what it pays for the other kind is one look at that pointer.
   struct slot {
     slot(http_shared& shared, std::uint32_t io, std::uint32_t index, const executor& on)
         : connection(shared, io, index), stream(on) {}
     http_connection connection;
     socket stream;
+    std::unique_ptr<tls_channel> tls{}; ///< until our close_notify is sent; what comes then is only dropped
     listener owner = listener::public_;
     bool open = false;
     bool reading = false; ///< an operation that will call back
@@ -66,6 +74,7 @@ private:
   struct entrance {
     std::unique_ptr<acceptor> socket{};
     http_handler* handler = nullptr;
+    std::shared_ptr<const tls_server> tls{};
     std::size_t open = 0;
     std::size_t open_max = 0;
     bool accepting = false;
@@ -81,6 +90,9 @@ private:
     http_io_part& part;
   };
 
+  /// Runs `work`; what it throws ends here, and with it the connection.
+  template <class Work>
+  void guarded(slot& one, Work work);
   [[nodiscard]] http_turn turn() const noexcept;
   template <class Answer>
   void give(reply_address to, Answer answer);
@@ -88,7 +100,16 @@ private:
   void adopt(listener which, socket peer);
   void pump(slot& one);
   void begin_read(slot& one);
-  bool write(slot& one); ///< false: nothing more can be written now
+  bool write(slot& one);  ///< false: nothing more can be written now
+  bool finish(slot& one); ///< false: not yet
+  void begin_tls(slot& one, const tls_server& how);
+  bool handshake(slot& one); ///< false: not yet
+  void begin_tls_read(slot& one);
+  void read_tls(slot& one);
+  bool write_tls(slot& one);
+  bool finish_tls(slot& one);
+  bool await_tls(slot& one, tls_channel::state what); ///< false: there is nothing to wait for
+  void tls_ready(slot& one, bool& waiting, const boost::system::error_code& error);
   void shut(slot& one);
   void release(slot& one);
   void operation_ended();
@@ -111,5 +132,15 @@ private:
   bool retiring_ = false;
   bool gone_ = false;
 };
+
+template <class Work>
+void http_io_part::guarded(slot& one, Work work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    spdlog::error("a connection is closed: {}", error.what());
+    shut(one);
+  }
+}
 
 } // namespace postrider

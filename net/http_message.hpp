@@ -37,6 +37,8 @@ struct http_call {
   reply_address to;
   const std::shared_ptr<http_replies>& replies;
   std::string body;
+  bool over_tls = false;   ///< how the client called, as far as can be believed
+  std::string_view host{}; ///< likewise, where it is not the head's: told by a trusted proxy
 };
 
 /// What a route says of a request's head, before its body is read.

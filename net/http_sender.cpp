@@ -47,7 +47,8 @@ http_sender::http_sender(io_threads& threads, const sender_settings& settings,
                                          .idle_timeout = settings.idle_timeout,
                                          .thread = thread,
                                          .threads = threads.size(),
-                                         .https_only = settings.https_only};
+                                         .https_only = settings.https_only,
+                                         .tls = node_->tls};
     auto& context = threads.context(thread);
     lanes_.push_back(std::make_shared<sender_lane>(context, *node_, limits, make_resolver(context)));
   }

@@ -247,6 +247,13 @@ result<std::array<std::string, listener_count>> http_server::listen() {
   return out;
 }
 
+void http_server::use_tls(listener which, std::shared_ptr<const tls_server> how) {
+  if (self_->threads.running())
+    return self_->on_each([which, how](http_io_part& part) { part.use_tls(which, how); });
+  for (const auto& part : self_->parts)
+    part->use_tls(which, how);
+}
+
 void http_server::start(http_handler& public_routes, http_handler& operator_routes) {
   const std::array<http_handler*, listener_count> handlers{&public_routes, &operator_routes};
   self_->on_each([handlers](http_io_part& part) { part.start(handlers); });

@@ -14,6 +14,8 @@
 
 namespace postrider {
 
+class tls_server;
+
 enum class listener : std::uint8_t { public_ = 0, operator_ = 1 };
 inline constexpr std::size_t listener_count = 2;
 
@@ -38,6 +40,10 @@ public:
   /// reason, also when another process has the port. Nothing is accepted before `start`, but connections already queue
   /// up.
   result<std::array<std::string, listener_count>> listen();
+
+  /// That listener speaks TLS from the next connection on, in this way; connections that are open stay as they are. Any
+  /// thread, any time.
+  void use_tls(listener which, std::shared_ptr<const tls_server> how);
 
   /// The handlers must outlive the server. The io threads may be started before or after.
   void start(http_handler& public_routes, http_handler& operator_routes);

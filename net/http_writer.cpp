@@ -85,7 +85,8 @@ void write_response(std::string& out, const http_response& response, const answe
     out += value;
     out += "\r\n";
   }
-  const bool without_body = response.status == 204; // RFC 9110 section 8.6: no content-length either
+  // RFC 9110 section 8.6: no content-length either; that of a 304 would be the document's.
+  const bool without_body = response.status == 204 || response.status == 304;
   if (!without_body) {
     if (!response.content_type.empty() && !response.body.empty()) {
       out += "content-type: ";

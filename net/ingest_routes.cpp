@@ -87,6 +87,8 @@ std::unique_ptr<http_response> ingest_routes::handle(http_call call) {
   request->content_type = call.head.content_type;
   request->body = std::move(call.body);
   request->remote_address = call.remote_address;
+  request->over_tls = call.over_tls;
+  request->forwarded_host = call.host;
   request->received_at = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   gate_.submit(std::move(request));
   return nullptr;

@@ -89,6 +89,8 @@ void ingest(page& out, const metrics& counts) {
   out.family("http_open_connections", MetricType::Gauge, "Connections of the listeners.");
   out.sample(counts.connections_public.value(), {{"listener", "public"}});
   out.sample(counts.connections_operator.value(), {{"listener", "operator"}});
+  out.count("http_tls_handshakes_failed_total", counts.tls_handshakes_failed,
+            "TLS handshakes of the listeners that failed or were no TLS at all.");
 }
 
 void store(page& out, const metrics& counts) {

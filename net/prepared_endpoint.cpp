@@ -75,6 +75,8 @@ std::shared_ptr<prepared_endpoint> prepare_endpoint(const std::shared_ptr<const 
     return out;
   }
   out->target = std::move(*target);
+  if (out->target.tls)
+    out->own_tls = config->tls;
   decode_keys(*config, *out);
   if (https_only && !out->target.tls)
     refuse(*out, attempt_reason::tls_handshake, "only https is allowed");
@@ -85,6 +87,19 @@ std::shared_ptr<prepared_endpoint> prepare_endpoint(const std::shared_ptr<const 
     append_header(out->last_lines, name + ": ", value);
   out->last_lines += "\r\n";
   return out;
+}
+
+void prepared_endpoint::take_tls(const prepared_endpoint* before, const tls_client& node) {
+  if (before != nullptr && before->same_peer(*this)) {
+    session = before->session;
+    tls = before->tls;
+  }
+  if (!own_tls || tls)
+    return;
+  std::string error;
+  tls = node.for_endpoint(*own_tls, error);
+  if (!tls)
+    refuse(*this, attempt_reason::tls_handshake, "its TLS settings cannot be used: " + error);
 }
 
 void compose_request_head(const prepared_endpoint& endpoint, const event& what, std::uint32_t number, wall_time now,

@@ -32,6 +32,16 @@ struct prepared_endpoint {
   std::string last_lines;                           ///< the endpoint's own headers and the empty line
   std::uint32_t max_in_flight = 1;
   std::shared_ptr<tls_session_slot> session = std::make_shared<tls_session_slot>(); ///< the TLS session to resume
+  std::shared_ptr<const endpoint_tls> own_tls{};                                    ///< as configured
+  std::shared_ptr<const tls_client> tls{}; ///< what was made of it; none: the node's own
+
+  /// Whether a connection made for one serves the other: the same server, verified and met in the same way.
+  [[nodiscard]] bool same_peer(const prepared_endpoint& other) const {
+    return target.same_server(other.target) &&
+           (own_tls == other.own_tls || (own_tls && other.own_tls && *own_tls == *other.own_tls));
+  }
+  /// Makes `tls`, or takes over that of the version before where nothing about it has changed; likewise the session.
+  void take_tls(const prepared_endpoint* before, const tls_client& node);
 
   /// Whether this was made from that very object.
   [[nodiscard]] bool is_of(const std::shared_ptr<const endpoint_config>& config) const noexcept {

@@ -90,6 +90,7 @@ std::string_view reason_phrase(int status) noexcept {
     phrase{201, "Created"},
     phrase{202, "Accepted"},
     phrase{204, "No Content"},
+    phrase{304, "Not Modified"},
     phrase{400, "Bad Request"},
     phrase{401, "Unauthorized"},
     phrase{403, "Forbidden"},

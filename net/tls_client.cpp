@@ -1,5 +1,8 @@
 #include "net/tls_client.hpp"
 
+#include "core/tenant_config.hpp"
+#include "net/pem.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -8,16 +11,6 @@
 #include <string_view>
 
 namespace postrider {
-
-void free_ssl::operator()(SSL* ssl) const noexcept {
-  SSL_free(ssl);
-}
-void free_ssl::operator()(SSL_CTX* context) const noexcept {
-  SSL_CTX_free(context);
-}
-void free_ssl::operator()(SSL_SESSION* session) const noexcept {
-  SSL_SESSION_free(session);
-}
 
 namespace {
 
@@ -35,27 +28,11 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1; // the reference is ours now
 }
 
-std::string last_error(std::string_view what) {
-  std::array<char, 256> text{};
-  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
+ssl_context_ptr new_context(std::string& error) {
   ERR_clear_error();
-  return std::string{what} + ": " + text.data();
-}
-
-} // namespace
-
-std::shared_ptr<const tls_client> tls_client::make(const std::string& extra_ca_file, std::string& error) {
-  ERR_clear_error();
-  std::unique_ptr<SSL_CTX, free_ssl> context{SSL_CTX_new(TLS_client_method())};
+  ssl_context_ptr context{SSL_CTX_new(TLS_client_method())};
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
-    error = last_error("TLS is not available");
-    return nullptr;
-  }
-  // A system without authorities is no error here: each attempt says `tls_certificate` then.
-  SSL_CTX_set_default_verify_paths(context.get());
-  ERR_clear_error();
-  if (!extra_ca_file.empty() && SSL_CTX_load_verify_file(context.get(), extra_ca_file.c_str()) != 1) {
-    error = last_error("cannot read the certificates of " + extra_ca_file);
+    error = "TLS is not available: " + openssl_error();
     return nullptr;
   }
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
@@ -70,12 +47,71 @@ std::shared_ptr<const tls_client> tls_client::make(const std::string& extra_ca_f
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context.get(), keep_session);
   slot_index();
+  return context;
+}
+
+bool add_authorities(SSL_CTX& context, std::string_view pem, pem_others others, std::string& error) {
+  const auto certificates = read_certificates(pem, others);
+  if (!certificates) {
+    error = certificates.error().detail;
+    return false;
+  }
+  for (const auto& each : *certificates)
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), each.get()) != 1) {
+      error = "holds a certificate that OpenSSL refuses: " + openssl_error();
+      return false;
+    }
+  return true;
+}
+
+bool use_certificate(SSL_CTX& context, const endpoint_tls& own, std::string& error) {
+  const auto chain = read_certificates(own.client_certificate_pem, pem_others::refused);
+  const auto key = read_private_key(own.client_key_pem);
+  if (!chain || !key) {
+    error = chain ? "the client key " + key.error().detail : "the client certificate " + chain.error().detail;
+    return false;
+  }
+  error = use_certificate_chain(context, *chain, **key);
+  return error.empty();
+}
+
+} // namespace
+
+std::shared_ptr<const tls_client> tls_client::make(const std::string& ca_bundle, std::string& error) {
+  auto context = new_context(error);
+  if (!context)
+    return nullptr;
+  // A system without authorities is no error here: each attempt says `tls_certificate` then.
+  SSL_CTX_set_default_verify_paths(context.get());
+  ERR_clear_error();
+  if (!ca_bundle.empty()) {
+    const auto text = read_pem_file(ca_bundle);
+    if (!text)
+      error = text.error().detail;
+    if (!text || !add_authorities(*context, *text, pem_others::passed_over, error))
+      return nullptr;
+  }
   return std::shared_ptr<const tls_client>{new tls_client{std::move(context)}};
 }
 
-std::unique_ptr<SSL, free_ssl> tls_client::connection_to(const target_url& target, tls_session_slot& slot) const {
+std::shared_ptr<const tls_client> tls_client::for_endpoint(const endpoint_tls& own, std::string& error) const {
+  auto context = new_context(error);
+  if (!context)
+    return nullptr;
+  if (own.ca_pem.empty()) // shared, not copied: the system's authorities are a megabyte
+    SSL_CTX_set1_cert_store(context.get(), SSL_CTX_get_cert_store(context_.get()));
+  else if (!add_authorities(*context, own.ca_pem, pem_others::refused, error))
+    return nullptr;
+  else // each of them is an authority by the tenant's word, also one that another has signed
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.get()), X509_V_FLAG_PARTIAL_CHAIN);
+  if (!own.client_certificate_pem.empty() && !use_certificate(*context, own, error))
+    return nullptr;
+  return std::shared_ptr<const tls_client>{new tls_client{std::move(context)}};
+}
+
+ssl_ptr tls_client::connection_to(const target_url& target, tls_session_slot& slot) const {
   ERR_clear_error();
-  std::unique_ptr<SSL, free_ssl> ssl{SSL_new(context_.get())};
+  ssl_ptr ssl{SSL_new(context_.get())};
   if (!ssl)
     return nullptr;
   if (target.literal) {

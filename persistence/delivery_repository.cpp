@@ -13,7 +13,8 @@ constexpr std::chrono::minutes event_window{1};
   "d.id, d.event_id, e.id as endpoint_id, d.state, d.reason, d.attempt_count, d.generation, d.step, d.order_no,"       \
   " (extract(epoch from d.next_attempt_at) * 1000000)::bigint as next_attempt_at,"                                     \
   " (extract(epoch from d.updated_at) * 1000000)::bigint as updated_at, d.last_reason, d.last_status,"                 \
-  " e.status as endpoint_status, coalesce(r.breaker_state, 0) as breaker_state,"                                       \
+  " e.status as endpoint_status, (select t.enabled from tenant t where t.no = e.tenant_no) as tenant_enabled,"         \
+  " coalesce(r.breaker_state, 0) as breaker_state,"                                                                    \
   " (extract(epoch from r.next_probe_at) * 1000000)::bigint as next_probe_at"
 
 // The page of each endpoint comes from the index (endpoint_no, id); their newest are the tenant's newest. $2: an
@@ -59,6 +60,7 @@ delivery_record read_delivery(const pqxx::row& row) {
   out.created_at = time_of(out.id.value);
   out.updated_at = read_time(row["updated_at"]);
   out.last_error = last_error(row["last_reason"].as<int>(), row["last_status"].as<int>());
+  out.tenant_enabled = row["tenant_enabled"].as<bool>();
   out.endpoint_state = static_cast<endpoint_status>(row["endpoint_status"].as<int>());
   out.breaker = static_cast<breaker_state>(row["breaker_state"].as<int>());
   out.next_probe_at = read_optional_time(row["next_probe_at"]);

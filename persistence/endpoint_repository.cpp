@@ -1,6 +1,7 @@
 #include "persistence/endpoint_repository.hpp"
 
 #include "persistence/endpoint_columns.hpp"
+#include "persistence/endpoint_tls_columns.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/rotated_secrets.hpp"
@@ -43,7 +44,7 @@ constexpr const char* transition_sql =
 
 /// `condition` on the endpoint, aliased `e`.
 std::string select_sql(const std::string& condition) {
-  return std::string{"select "} + endpoint_config_columns +
+  return std::string{"select "} + endpoint_config_columns + endpoint_tls_columns +
          ", e.description, e.disabled_reason,"
          " array(select s.id::text from unnest(e.source_nos) with ordinality as u (no, i) join source s on s.no = u.no "
          "order by u.i)"
@@ -61,6 +62,7 @@ std::string select_sql(const std::string& condition) {
 endpoint_record read_endpoint(const pqxx::row& row) {
   endpoint_record out;
   out.config = read_endpoint_config(row);
+  out.config.tls = read_endpoint_tls(row);
   out.description = row["description"].as<std::string>();
   out.disabled_reason = row["disabled_reason"].as<std::string>();
   for (const auto& text : read_texts(row["source_ids"]))
@@ -146,6 +148,8 @@ std::vector<endpoint_record> create_endpoints(pqxx::transaction_base& transactio
     const endpoint_id id{new_uuid(tenant.now, i)};
     const auto no = insert_endpoint(transaction, tenant, id, endpoints[i], source_nos[i]);
     insert_secrets(transaction, tenant, id, no, endpoints[i].config.secrets, data_key);
+    if (endpoints[i].config.tls)
+      write_endpoint_tls(transaction, tenant, id, endpoints[i].config.tls, data_key);
     out.push_back(get_endpoint(transaction, tenant, id));
     out.back().config.secrets = endpoints[i].config.secrets;
     audit(transaction, tenant.no, tenant.now, "endpoint.create", to_string(id));
@@ -188,7 +192,7 @@ void delete_endpoint(pqxx::transaction_base& transaction, const entered_tenant& 
 }
 
 endpoint_record change_endpoint(pqxx::transaction_base& transaction, const entered_tenant& tenant,
-                                const endpoint_id& id, const endpoint_change& decide) {
+                                const endpoint_id& id, const endpoint_change& decide, const secret_key& data_key) {
   const auto stored = get_endpoint(transaction, tenant, id);
   auto decided = decide(stored);
   if (!decided)
@@ -204,6 +208,8 @@ endpoint_record change_endpoint(pqxx::transaction_base& transaction, const enter
                            parameter(lists.header_names), parameter(lists.header_values), config.max_in_flight,
                            config.timeout.count(), static_cast<int>(config.status), to.disabled_reason,
                            retry_json(config.retry), breaker_json(config.breaker));
+  if (to.tls_named)
+    write_endpoint_tls(transaction, tenant, id, config.tls, data_key);
   if (config.status != stored.config.status)
     transaction.exec_params0(transition_sql, parameter(new_uuid(tenant.now)), parameter(tenant.now), tenant.no,
                              stored.config.no, static_cast<int>(stored.config.status), static_cast<int>(config.status));

@@ -1,16 +1,12 @@
 #include "persistence/event_repository.hpp"
 
-#include "persistence/parameters.hpp"
+#include "persistence/event_rows.hpp"
 
 namespace postrider {
 namespace {
 
-/// A delivery is made at most a minute after its event (migrations/0001_schema.sql).
-constexpr std::chrono::minutes delivery_window{1};
-
 constexpr const char* get_sql =
-  "select coalesce(s.name, 'api') as source, v.type, v.provider_event_id, v.content_type, v.headers,"
-  " octet_length(v.body) as size"
+  "select " POSTRIDER_EVENT_COLUMNS
   " from event v left join source s on s.no = v.source_no where v.tenant_no = $1 and v.id = $2::uuid";
 constexpr const char* payload_sql =
   "select content_type, body, erased_at is not null as erased from event where tenant_no = $1 and id = $2::uuid";
@@ -25,16 +21,7 @@ event_record get_event(pqxx::transaction_base& transaction, const entered_tenant
   const auto rows = transaction.exec_params(get_sql, tenant.no, parameter(id.value));
   if (rows.empty())
     refuse_unknown("event");
-  const auto row = rows[0];
-  event_record out;
-  out.id = id;
-  out.source = row["source"].as<std::string>();
-  out.type = row["type"].as<std::string>();
-  out.provider_event_id = row["provider_event_id"].as<std::string>();
-  out.content_type = row["content_type"].as<std::string>();
-  out.headers = read_bytes(row["headers"]);
-  out.size = row["size"].as<std::size_t>();
-  out.received_at = time_of(id.value);
+  auto out = read_event(rows[0]);
   for (const auto& count :
        transaction.exec_params(counts_sql, tenant.no, parameter(least_uuid_v7(out.received_at)),
                                parameter(least_uuid_v7(out.received_at + delivery_window)), parameter(id.value)))

@@ -1,9 +1,9 @@
 #include "persistence/key_repository.hpp"
 
 #include "persistence/command_session.hpp"
+#include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/random_bytes.hpp"
-#include "persistence/tenant_access.hpp"
 
 #include <pqxx/pqxx>
 
@@ -13,7 +13,8 @@ namespace postrider {
 namespace {
 
 #define POSTRIDER_KEY_COLUMNS                                                                                          \
-  "k.id, k.name, k.role, t.id as tenant_id, (extract(epoch from k.expires_at) * 1000000)::bigint as expires_at,"       \
+  "k.id, k.name, k.role, t.id as tenant_id, coalesce(t.enabled, true) as tenant_enabled,"                              \
+  " (extract(epoch from k.expires_at) * 1000000)::bigint as expires_at,"                                               \
   " (extract(epoch from k.last_used_at) * 1000000)::bigint as last_used_at,"                                           \
   " (extract(epoch from k.created_at) * 1000000)::bigint as created_at"
 
@@ -26,6 +27,11 @@ constexpr const char* get_sql =
 constexpr const char* list_sql =
   "select " POSTRIDER_KEY_COLUMNS " from api_key k left join tenant t on t.no = k.tenant_no"
   " where k.revoked_at is null and coalesce(k.tenant_no, 0) = $1 order by k.id desc limit 1000";
+constexpr const char* page_sql =
+  "select " POSTRIDER_KEY_COLUMNS " from api_key k join tenant t on t.no = k.tenant_no"
+  " where k.revoked_at is null and k.tenant_no = $1 and k.id < $2::uuid order by k.id desc limit $3";
+constexpr const char* revoke_of_tenant_sql = "update api_key set revoked_at = clock_timestamp()"
+                                             " where id = $1::uuid and tenant_no = $2 and revoked_at is null";
 constexpr const char* revoke_sql =
   "update api_key set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null"
   " returning coalesce(tenant_no, 0)";
@@ -37,7 +43,6 @@ constexpr const char* find_sql =
   " and (k.expires_at is null or k.expires_at > clock_timestamp())"
   " and (k.tenant_no is null or t.deleted_at is null)";
 constexpr const char* note_use_sql = "update api_key set last_used_at = clock_timestamp() where id = $1::uuid";
-constexpr const char* tenant_sql = "select no from tenant where deleted_at is null and (slug = $1 or id = $2::uuid)";
 
 api_key_record read_key(const pqxx::row& row) {
   api_key_record out;
@@ -46,6 +51,7 @@ api_key_record read_key(const pqxx::row& row) {
   out.role = static_cast<api_role>(row["role"].as<int>());
   if (!row["tenant_id"].is_null())
     out.tenant = tenant_id{read_uuid(row["tenant_id"])};
+  out.tenant_enabled = row["tenant_enabled"].as<bool>();
   out.expires_at = read_optional_time(row["expires_at"]);
   out.last_used_at = read_optional_time(row["last_used_at"]);
   out.created_at = read_time(row["created_at"]);
@@ -53,16 +59,21 @@ api_key_record read_key(const pqxx::row& row) {
 }
 
 /// 0: no tenant.
-tenant_no find_tenant(pqxx::transaction_base& transaction, const std::string& slug_or_id) {
-  if (slug_or_id.empty())
-    return 0;
-  if (!could_be_name(slug_or_id))
-    refuse_unknown("tenant");
-  const auto id = parse_id<tenant_id>(slug_or_id);
-  const auto rows = transaction.exec_params(tenant_sql, slug_or_id, parameter(id ? id->value : uuid{}));
-  if (rows.empty())
-    refuse_unknown("tenant");
-  return rows[0][0].as<tenant_no>();
+tenant_no owner_of(pqxx::transaction_base& transaction, const std::string& slug_or_id) {
+  return slug_or_id.empty() ? 0 : find_tenant(transaction, slug_or_id);
+}
+
+created_api_key insert_key(pqxx::transaction_base& transaction, tenant_no tenant, wall_time now,
+                           const new_api_key& wanted) {
+  const key_id id{new_uuid(now)};
+  created_api_key out{{}, make_api_key(random_bytes<32>())};
+  const auto hash = hash_api_key(out.key);
+  transaction.exec_params0(insert_sql, parameter(id.value), tenant, wanted.name, static_cast<int>(wanted.role),
+                           pqxx::binarystring{hash.data(), hash.size()},
+                           wanted.expires_at ? to_rfc3339(*wanted.expires_at) : std::string{});
+  out.record = read_key(transaction.exec_params1(get_sql, parameter(id.value)));
+  audit(transaction, tenant, now, "key.create", to_string(id));
+  return out;
 }
 
 /// `work(transaction)` in a transaction and connection of its own.
@@ -97,24 +108,14 @@ result<created_api_key> create_api_key(const std::string& url, const new_api_key
                    {{"/tenant", is_operator ? "not-allowed" : "required",
                      is_operator ? "an operator's key belongs to no tenant" : "this role needs a tenant"}}};
   return in_one_transaction<created_api_key>(url, [&](pqxx::transaction_base& transaction) {
-    const auto now = database_now(transaction);
-    const auto tenant = find_tenant(transaction, wanted.tenant);
-    const key_id id{new_uuid(now)};
-    created_api_key out{{}, make_api_key(random_bytes<32>())};
-    const auto hash = hash_api_key(out.key);
-    transaction.exec_params0(insert_sql, parameter(id.value), tenant, wanted.name, static_cast<int>(wanted.role),
-                             pqxx::binarystring{hash.data(), hash.size()},
-                             wanted.expires_at ? to_rfc3339(*wanted.expires_at) : std::string{});
-    out.record = read_key(transaction.exec_params1(get_sql, parameter(id.value)));
-    audit(transaction, tenant, now, "key.create", to_string(id));
-    return out;
+    return insert_key(transaction, owner_of(transaction, wanted.tenant), database_now(transaction), wanted);
   });
 }
 
 result<std::vector<api_key_record>> list_api_keys(const std::string& url, const std::string& tenant) {
   return in_one_transaction<std::vector<api_key_record>>(url, [&](pqxx::transaction_base& transaction) {
     std::vector<api_key_record> out;
-    for (const auto& row : transaction.exec_params(list_sql, find_tenant(transaction, tenant)))
+    for (const auto& row : transaction.exec_params(list_sql, owner_of(transaction, tenant)))
       out.push_back(read_key(row));
     return out;
   });
@@ -128,6 +129,23 @@ result<bool> revoke_api_key(const std::string& url, const key_id& id) {
     audit(transaction, rows[0][0].as<tenant_no>(), database_now(transaction), "key.revoke", to_string(id));
     return true;
   });
+}
+
+created_api_key create_tenant_key(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                  const new_api_key& wanted) {
+  return insert_key(transaction, tenant.no, tenant.now, wanted);
+}
+
+page<api_key_record> list_tenant_keys(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                      const page_request& request) {
+  const auto rows = transaction.exec_params(page_sql, tenant.no, parameter(before_of(request)), row_limit(request));
+  return read_page<api_key_record>(rows, request, read_key, [](const api_key_record& each) { return each.id.value; });
+}
+
+void revoke_tenant_key(pqxx::transaction_base& transaction, const entered_tenant& tenant, const key_id& id) {
+  if (transaction.exec_params(revoke_of_tenant_sql, parameter(id.value), tenant.no).affected_rows() != 1)
+    refuse_unknown("key");
+  audit(transaction, tenant.no, tenant.now, "key.revoke", to_string(id));
 }
 
 std::optional<api_key_record> find_api_key(pqxx::connection_base& connection, const api_key_hash& hash) {

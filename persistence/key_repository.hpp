@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/management_store.hpp"
+#include "persistence/tenant_access.hpp"
 
 #include <optional>
 #include <string>
@@ -8,20 +9,10 @@
 
 namespace pqxx {
 class connection_base;
+class transaction_base;
 } // namespace pqxx
 
 namespace postrider {
-
-struct new_api_key {
-  std::string name;
-  api_role role = api_role::tenant_viewer;
-  std::string tenant{}; ///< slug or id; empty for operators, and only for them
-  std::optional<wall_time> expires_at{};
-};
-struct created_api_key {
-  api_key_record record;
-  std::string key; ///< `prk_…`, in clear: shown this once, stored as a hash
-};
 
 /// The key commands of the command line: each opens a connection of its own for one call (connect timeout 5 s,
 /// then at most 10 s). Errors: 503 `store-unavailable`; 404 `not-found` (tenant, key); 422 `validation-failed` (an
@@ -31,6 +22,14 @@ result<created_api_key> create_api_key(const std::string& url, const new_api_key
 result<std::vector<api_key_record>> list_api_keys(const std::string& url, const std::string& tenant = {});
 /// Refused from now on; nodes may know it for one more second. A revoked key is not found.
 result<bool> revoke_api_key(const std::string& url, const key_id& id);
+
+/// The same for the keys of one tenant, inside a transaction that `enter_tenant` has confined to it. What cannot be is
+/// thrown as `refusal`. Keys are no configuration of the engine: no version is counted up.
+created_api_key create_tenant_key(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                  const new_api_key& wanted);
+page<api_key_record> list_tenant_keys(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                      const page_request& request);
+void revoke_tenant_key(pqxx::transaction_base& transaction, const entered_tenant& tenant, const key_id& id);
 
 /// The living key with that hash; notes its use, at most once a minute. For the management store.
 std::optional<api_key_record> find_api_key(pqxx::connection_base& connection, const api_key_hash& hash);

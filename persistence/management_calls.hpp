@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/management_store.hpp"
+#include "persistence/keyed_change.hpp"
 #include "persistence/management_queue.hpp"
 #include "persistence/tenant_access.hpp"
 
@@ -43,14 +44,16 @@ void answer_with(const reply<T>& answer, result<T> out) {
 }
 
 /// `work(session&) -> result<T>` on a worker; `done` gets its result, or the problem that kept it from being run or
-/// finished in time.
+/// finished in time. What `done` asks of the store in turn comes with the key of whoever asks now.
 template <class T, class F>
 void post_call(management_queue& queue, reply<T> done, F work) {
   const auto answer = std::make_shared<reply<T>>(std::move(done));
   const auto call = std::make_shared<management_call>();
   call->fail = [answer](problem what) { (*answer)(std::move(what)); };
-  call->run = [answer, work = std::move(work)](session& connection, management_call& self) mutable {
+  call->run = [answer, work = std::move(work), request = keyed_scope::current()](session& connection,
+                                                                                 management_call& self) mutable {
     auto out = guarded<T>(work, connection);
+    const keyed_scope scope{std::move(request)};
     if (self.claim_answer())
       answer_with(*answer, std::move(out));
   };
@@ -91,24 +94,63 @@ void post_read(management_queue& queue, std::string tenant, reply<T> done, F wor
                });
 }
 
+/// `work(transaction, key_claim&) -> T` in one transaction, which it begins by taking the claim; `committed()` after
+/// it. Every change goes through here, so that every one can be made under a key.
+template <class T, class Work, class Committed>
+void post_transaction(management_queue& queue, reply<T> done, Work work, Committed committed) {
+  auto request = keyed_scope::take();
+  if (!request)
+    return post_call<T>(queue, std::move(done),
+                        [work = std::move(work), committed = std::move(committed)](session& connection) mutable {
+                          key_claim none;
+                          auto unkeyed = [&](pqxx::transaction_base& transaction) { return work(transaction, none); };
+                          auto out = transact<T, pqxx::work>(connection, unkeyed);
+                          if (out)
+                            committed();
+                          return out;
+                        });
+  const auto answer = std::make_shared<reply<T>>(std::move(done));
+  const auto call = std::make_shared<management_call>();
+  call->fail = [answer](problem what) { (*answer)(std::move(what)); };
+  call->run = [answer, request = std::move(request), work = std::move(work),
+               committed = std::move(committed)](session& connection, management_call& self) mutable {
+    const keyed_work keyed = [&](pqxx::transaction_base& transaction, key_claim& claim) -> std::function<void()> {
+      return [answer, out = std::make_shared<T>(work(transaction, claim))] { (*answer)(std::move(*out)); };
+    };
+    run_keyed_change(connection, self, *request, keyed, committed);
+  };
+  if (!queue.post(call))
+    (*answer)(problem{503, "overloaded", "too many requests wait for the database", {}, std::chrono::seconds{1}});
+}
+
+/// A change within a tenant, confined to it: `work(transaction, entered_tenant) -> T`; `committed(tenant_no)` after it.
+template <class T, class Work, class Committed>
+void post_tenant_transaction(management_queue& queue, std::string tenant, access as, reply<T> done, Work work,
+                             Committed committed) {
+  const auto no = std::make_shared<tenant_no>(0);
+  post_transaction<T>(
+    queue, std::move(done),
+    [no, as, tenant = std::move(tenant), work = std::move(work)](pqxx::transaction_base& transaction,
+                                                                 key_claim& claim) mutable {
+      if (claim.wanted())
+        claim.take(transaction, find_tenant(transaction, tenant));
+      const auto entered = enter_tenant(transaction, tenant, as);
+      *no = entered.no;
+      return work(transaction, entered);
+    },
+    [no, committed = std::move(committed)] { committed(*no); });
+}
+
 /// A change of a tenant's configuration: `work(transaction, entered_tenant) -> T`. `changed` is told of it once it is
 /// committed.
 template <class T, class F>
 void post_change(management_queue& queue, std::string tenant, const std::function<void(tenant_no)>& changed,
                  reply<T> done, F work) {
-  post_call<T>(queue, std::move(done),
-               [&changed, tenant = std::move(tenant), work = std::move(work)](session& connection) mutable {
-                 tenant_no no = 0;
-                 auto confined = [&](pqxx::transaction_base& transaction) {
-                   const auto entered = enter_tenant(transaction, tenant, access::write);
-                   no = entered.no;
-                   return work(transaction, entered);
-                 };
-                 auto out = transact<T, pqxx::work>(connection, confined);
-                 if (out && changed)
-                   changed(no);
-                 return out;
-               });
+  post_tenant_transaction<T>(queue, std::move(tenant), access::write, std::move(done), std::move(work),
+                             [&changed](tenant_no no) {
+                               if (changed)
+                                 changed(no);
+                             });
 }
 
 } // namespace postrider

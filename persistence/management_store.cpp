@@ -1,8 +1,10 @@
 #include "persistence/management_store.hpp"
 
 #include "persistence/api_key_cache.hpp"
+#include "persistence/creation_quota.hpp"
 #include "persistence/delivery_repository.hpp"
 #include "persistence/endpoint_repository.hpp"
+#include "persistence/event_list.hpp"
 #include "persistence/event_repository.hpp"
 #include "persistence/key_repository.hpp"
 #include "persistence/management_calls.hpp"
@@ -68,21 +70,20 @@ void postgres_management_store::find_key(api_key_hash hash, reply<std::optional<
 
 void postgres_management_store::create_tenants(std::vector<new_tenant> tenants,
                                                reply<std::vector<tenant_record>> done) {
-  using records = std::vector<tenant_record>;
-  post_call<records>(parts_->queue, std::move(done),
-                     [tenants = std::move(tenants), &all = *parts_](session& connection) {
-                       std::vector<tenant_no> nos;
-                       auto work = [&](pqxx::transaction_base& transaction) {
-                         auto created = postrider::create_tenants(transaction, tenants, all.options.master_key);
-                         nos = std::move(created.nos);
-                         return std::move(created.records);
-                       };
-                       auto out = transact<records, pqxx::work>(connection, work);
-                       if (out)
-                         for (const auto no : nos)
-                           all.changed(no);
-                       return out;
-                     });
+  const auto nos = std::make_shared<std::vector<tenant_no>>();
+  post_transaction<std::vector<tenant_record>>(
+    parts_->queue, std::move(done),
+    [nos, tenants = std::move(tenants), &key = parts_->options.master_key](pqxx::transaction_base& transaction,
+                                                                           key_claim& claim) {
+      claim.take(transaction, 0);
+      auto created = postrider::create_tenants(transaction, tenants, key);
+      *nos = std::move(created.nos);
+      return std::move(created.records);
+    },
+    [nos, &all = *parts_] {
+      for (const auto no : *nos)
+        all.changed(no);
+    });
 }
 
 void postgres_management_store::list_tenants(page_request request, reply<page<tenant_record>> done) {
@@ -115,13 +116,61 @@ void postgres_management_store::delete_tenant(std::string slug_or_id, reply<bool
                   });
 }
 
+/// Its keys are told so at once on this node.
+void postgres_management_store::update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) {
+  post_tenant_transaction<tenant_record>(
+    parts_->queue, std::move(slug_or_id), access::write, std::move(done),
+    [patch = std::move(patch)](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return postrider::update_tenant(transaction, in, patch);
+    },
+    [&all = *parts_](tenant_no no) {
+      all.keys.clear();
+      all.changed(no);
+    });
+}
+
+void postgres_management_store::create_api_key(new_api_key wanted, reply<created_api_key> done) {
+  auto tenant = wanted.tenant;
+  post_tenant_transaction<created_api_key>(
+    parts_->queue, std::move(tenant), access::read, std::move(done),
+    [wanted = std::move(wanted)](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return create_tenant_key(transaction, in, wanted);
+    },
+    [](tenant_no) {});
+}
+
+void postgres_management_store::list_api_keys(std::string tenant, page_request request,
+                                              reply<page<api_key_record>> done) {
+  post_read<page<api_key_record>>(parts_->queue, std::move(tenant), std::move(done),
+                                  [request](pqxx::transaction_base& transaction, const entered_tenant& in) {
+                                    return list_tenant_keys(transaction, in, request);
+                                  });
+}
+
+/// Refused at once on this node.
+void postgres_management_store::revoke_api_key(std::string tenant, key_id id, reply<bool> done) {
+  post_tenant_transaction<bool>(
+    parts_->queue, std::move(tenant), access::read, std::move(done),
+    [id](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      revoke_tenant_key(transaction, in, id);
+      return true;
+    },
+    [&keys = parts_->keys](tenant_no) { keys.clear(); });
+}
+
+void postgres_management_store::once(keyed_request_ptr request, const std::function<void()>& ask) {
+  const keyed_scope scope{std::move(request)};
+  ask();
+}
+
 void postgres_management_store::create_sources(std::string tenant, std::vector<new_source> sources,
                                                reply<std::vector<source_record>> done) {
   post_change<std::vector<source_record>>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
-                                          [sources = std::move(sources), &key = parts_->options.master_key](
+                                          [sources = std::move(sources), &options = parts_->options](
                                             pqxx::transaction_base& transaction, const entered_tenant& in) {
+                                            check_quota(transaction, in, options.plans, source_quota, sources);
                                             return postrider::create_sources(transaction, in, sources,
-                                                                             data_key_of(in, key));
+                                                                             data_key_of(in, options.master_key));
                                           });
 }
 
@@ -182,10 +231,11 @@ void postgres_management_store::rotate_source_secret(std::string tenant, std::st
 void postgres_management_store::create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                                                  reply<std::vector<endpoint_record>> done) {
   post_change<std::vector<endpoint_record>>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
-                                            [endpoints = std::move(endpoints), &key = parts_->options.master_key](
+                                            [endpoints = std::move(endpoints), &options = parts_->options](
                                               pqxx::transaction_base& transaction, const entered_tenant& in) {
+                                              check_quota(transaction, in, options.plans, endpoint_quota, endpoints);
                                               return postrider::create_endpoints(transaction, in, endpoints,
-                                                                                 data_key_of(in, key));
+                                                                                 data_key_of(in, options.master_key));
                                             });
 }
 
@@ -222,11 +272,11 @@ void postgres_management_store::delete_endpoint(std::string tenant, endpoint_id 
 
 void postgres_management_store::change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
                                                 reply<endpoint_record> done) {
-  post_change<endpoint_record>(
-    parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
-    [id, change = std::move(change)](pqxx::transaction_base& transaction, const entered_tenant& in) {
-      return postrider::change_endpoint(transaction, in, id, change);
-    });
+  post_change<endpoint_record>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
+                               [id, change = std::move(change), &key = parts_->options.master_key](
+                                 pqxx::transaction_base& transaction, const entered_tenant& in) {
+                                 return postrider::change_endpoint(transaction, in, id, change, data_key_of(in, key));
+                               });
 }
 
 void postgres_management_store::rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation,
@@ -251,6 +301,15 @@ void postgres_management_store::get_payload(std::string tenant, event_id id, rep
                            [id](pqxx::transaction_base& transaction, const entered_tenant& in) {
                              return postrider::get_payload(transaction, in, id);
                            });
+}
+
+void postgres_management_store::list_events(std::string tenant, event_filter filter, page_request request,
+                                            reply<page<event_record>> done) {
+  post_read<page<event_record>>(
+    parts_->queue, std::move(tenant), std::move(done),
+    [filter = std::move(filter), request](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return postrider::list_events(transaction, in, filter, request);
+    });
 }
 
 void postgres_management_store::list_deliveries(std::string tenant, delivery_filter filter, page_request request,

@@ -5,6 +5,7 @@
 #include "core/secret_box.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace postrider {
 struct management_store_options {
   std::string url; ///< libpq URL or DSN
   secret_key master_key{};
+  std::map<std::string, tenant_quotas> plans{}; ///< `[plans.NAME]`; of a plan that is not among them nothing is limited
   std::function<void(tenant_no)>
     changed{};             ///< after each committed change of a tenant's configuration; returns at once
   std::size_t workers = 2; ///< threads, each with a connection
@@ -43,6 +45,13 @@ public:
   void list_tenants(page_request page, reply<postrider::page<tenant_record>> done) override;
   void get_tenant(std::string slug_or_id, reply<tenant_record> done) override;
   void delete_tenant(std::string slug_or_id, reply<bool> done) override;
+  void update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) override;
+
+  void create_api_key(new_api_key wanted, reply<created_api_key> done) override;
+  void list_api_keys(std::string tenant, page_request page, reply<postrider::page<api_key_record>> done) override;
+  void revoke_api_key(std::string tenant, key_id id, reply<bool> done) override;
+
+  void once(keyed_request_ptr request, const std::function<void()>& ask) override;
 
   void create_sources(std::string tenant, std::vector<new_source> sources,
                       reply<std::vector<source_record>> done) override;
@@ -67,6 +76,8 @@ public:
 
   void get_event(std::string tenant, event_id id, reply<event_record> done) override;
   void get_payload(std::string tenant, event_id id, reply<event_payload> done) override;
+  void list_events(std::string tenant, event_filter filter, page_request page,
+                   reply<postrider::page<event_record>> done) override;
   void list_deliveries(std::string tenant, delivery_filter filter, page_request page,
                        reply<postrider::page<delivery_record>> done) override;
   void get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) override;

@@ -22,6 +22,10 @@ std::string endpoint_secret_associated_data(const endpoint_id& endpoint, int ord
   return "endpoint:" + to_string(endpoint) + ":" + std::to_string(ordinal);
 }
 
+std::string endpoint_client_key_associated_data(const endpoint_id& endpoint) {
+  return "endpoint:" + to_string(endpoint) + ":client_key";
+}
+
 std::string seal_column(const secret_key& key, std::string_view plaintext, std::string_view associated_data) {
   return seal(key, random_bytes<12>(), plaintext, associated_data);
 }

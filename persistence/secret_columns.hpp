@@ -23,6 +23,7 @@ std::string data_key_associated_data(const tenant_id& tenant);
 std::string source_secret_associated_data(const source_id& source, int ordinal);
 std::string source_config_associated_data(const source_id& source);
 std::string endpoint_secret_associated_data(const endpoint_id& endpoint, int ordinal);
+std::string endpoint_client_key_associated_data(const endpoint_id& endpoint);
 
 /// Seals with a nonce from the system's random source. Throws std::runtime_error only where the system has none to
 /// give.

@@ -1,6 +1,5 @@
 #include "persistence/source_repository.hpp"
 
-#include "config/presets.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/rotated_secrets.hpp"
@@ -11,7 +10,7 @@ namespace postrider {
 namespace {
 
 #define POSTRIDER_SOURCE_COLUMNS                                                                                       \
-  "no, id, name, provider, scheme, config, config_sealed is not null as has_secrets, enabled, on_unverified, dedupe,"  \
+  "no, id, name, provider, scheme, config, enabled, on_unverified, dedupe,"                                            \
   " (select count(*) from source_secret s where s.source_no = source.no"                                               \
   "   and (s.expires_at is null or s.expires_at > clock_timestamp())) as secret_count,"                                \
   " (extract(epoch from created_at) * 1000000)::bigint as created_at, (extract(epoch from updated_at) * "              \
@@ -43,19 +42,6 @@ constexpr const char* update_sql =
   " config_sealed = nullif($8::bytea, ''), updated_at = clock_timestamp() where no = $1";
 constexpr const char* touch_sql = "update source set updated_at = clock_timestamp() where no = $1";
 
-/// The settings as they are shown: of those that are secrets, only that they are set.
-std::string with_secrets_marked(const std::string& config, bool has_secrets, const std::string& scheme) {
-  const auto rules = has_secrets ? find_preset(scheme) : nullptr;
-  if (!rules)
-    return config;
-  std::string marks;
-  for (const auto& key : rules->config_keys)
-    if (is_secret_setting(key))
-      marks += (marks.empty() ? "\"" : ",\"") + key + "\":{\"set\":true}";
-  const bool alone = config == "{}";
-  return config.substr(0, config.size() - 1) + (alone || marks.empty() ? "" : ",") + marks + "}";
-}
-
 source_record read_source(const pqxx::row& row, const std::string& tenant_slug) {
   source_record out;
   out.id = {read_uuid(row["id"])};
@@ -67,7 +53,7 @@ source_record read_source(const pqxx::row& row, const std::string& tenant_slug) 
   out.on_unverified = static_cast<unverified_mode>(row["on_unverified"].as<int>());
   out.dedupe = static_cast<dedupe_mode>(row["dedupe"].as<int>());
   out.secret_count = row["secret_count"].as<std::size_t>();
-  out.config = with_secrets_marked(row["config"].as<std::string>(), row["has_secrets"].as<bool>(), out.scheme);
+  out.config = row["config"].as<std::string>();
   out.created_at = read_time(row["created_at"]);
   out.updated_at = read_time(row["updated_at"]);
   return out;

@@ -52,6 +52,16 @@ entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_vie
   return out;
 }
 
+tenant_no find_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id) {
+  if (!could_be_name(slug_or_id))
+    refuse_unknown("tenant");
+  const auto id = parse_id<tenant_id>(slug_or_id);
+  const auto rows = transaction.exec_params(find_sql, std::string{slug_or_id}, parameter(id ? id->value : uuid{}));
+  if (rows.size() != 1)
+    refuse_unknown("tenant");
+  return rows[0]["no"].as<tenant_no>();
+}
+
 secret_key data_key_of(const entered_tenant& tenant, const secret_key& master_key) {
   const auto key = open_data_key(master_key, tenant.id, tenant.data_key_sealed);
   if (!key)

@@ -48,6 +48,9 @@ bool could_be_name(std::string_view slug_or_name) noexcept;
 /// to which row-level security shows nothing of other tenants. Throws `refusal` (404) where there is none.
 entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as);
 
+/// The number of the living tenant of that slug or id, without entering it. Throws `refusal` (404) where there is none.
+tenant_no find_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id);
+
 /// Its data key in clear. Throws `refusal` (500 `secret-unreadable`) where `master_key` is not the one that sealed it.
 secret_key data_key_of(const entered_tenant& tenant, const secret_key& master_key);
 

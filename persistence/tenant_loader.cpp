@@ -1,5 +1,6 @@
 #include "persistence/tenant_loader.hpp"
 
+#include "persistence/endpoint_tls_columns.hpp"
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
@@ -141,6 +142,10 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
     std::map<std::int64_t, std::size_t> endpoints;
     for (const auto& row : transaction.exec_prepared("find_endpoints", out->no)) {
       out->endpoints.push_back(read_endpoint(row));
+      // Nothing of a disabled tenant is sent: what it has waits, as for a paused endpoint, until it is enabled again.
+      if (!out->enabled && out->endpoints.back().status == endpoint_status::active)
+        out->endpoints.back().status = endpoint_status::paused;
+      out->endpoints.back().tls = read_endpoint_tls(row, out->endpoints.back().id, data_key);
       endpoints.emplace(out->endpoints.back().no, out->endpoints.size() - 1);
     }
     for (const auto& row : transaction.exec_prepared("find_endpoint_lists", out->no))

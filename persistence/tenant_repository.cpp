@@ -4,7 +4,6 @@
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/secret_columns.hpp"
-#include "persistence/tenant_access.hpp"
 
 #include <array>
 #include <utility>
@@ -28,6 +27,11 @@ constexpr const char* insert_sql =
 constexpr const char* list_sql = "select " POSTRIDER_TENANT_COLUMNS " from tenant"
                                  " where deleted_at is null and id < $1::uuid order by id desc limit $2";
 constexpr const char* get_sql = "select " POSTRIDER_TENANT_COLUMNS " from tenant where no = $1";
+// $5: keys of quotas that change; $6: those of them that have a value.
+constexpr const char* update_sql =
+  "update tenant set name = coalesce($2, name), plan = coalesce($3, plan), enabled = coalesce($4::boolean, enabled),"
+  " quotas = (quotas - $5::text[]) || $6::jsonb, updated_at = clock_timestamp()"
+  " where no = $1 returning " POSTRIDER_TENANT_COLUMNS;
 constexpr const char* delete_sql = "update tenant set deleted_at = clock_timestamp(), enabled = false where no = $1";
 
 constexpr std::array<std::pair<const char*, std::optional<std::int64_t> tenant_quotas::*>, 6> quota_columns{{
@@ -91,6 +95,24 @@ page<tenant_record> list_tenants(pqxx::transaction_base& transaction, const page
 tenant_record get_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id) {
   const auto tenant = enter_tenant(transaction, slug_or_id, access::read);
   return read_tenant(transaction.exec_params1(get_sql, tenant.no));
+}
+
+tenant_record update_tenant(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                            const tenant_patch& patch) {
+  binary_array changed{array_type::text};
+  tenant_quotas given;
+  for (const auto& [quota, value] : patch.quotas) {
+    given.*quota = value;
+    for (const auto& [name, member] : quota_columns)
+      if (member == quota)
+        changed.add(std::string_view{name});
+  }
+  const auto text_or_null = [](const std::optional<std::string>& text) { return text ? text->c_str() : nullptr; };
+  const char* const enabled = !patch.enabled ? nullptr : *patch.enabled ? "true" : "false";
+  const auto row = transaction.exec_params1(update_sql, tenant.no, text_or_null(patch.name), text_or_null(patch.plan),
+                                            enabled, parameter(changed), quotas_json(given));
+  audit(transaction, tenant.no, tenant.now, "tenant.update", to_string(tenant.id));
+  return read_tenant(row);
 }
 
 tenant_no delete_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id) {

@@ -2,6 +2,7 @@
 
 #include "actors/management_store.hpp"
 #include "core/secret_box.hpp"
+#include "persistence/tenant_access.hpp"
 
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ created_tenants create_tenants(pqxx::transaction_base& transaction, const std::v
                                const secret_key& master_key);
 page<tenant_record> list_tenants(pqxx::transaction_base& transaction, const page_request& request);
 tenant_record get_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id);
+/// What the patch leaves out stays as it is.
+tenant_record update_tenant(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                            const tenant_patch& patch);
 /// Soft: the row stays, the slug is free again.
 tenant_no delete_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id);
 

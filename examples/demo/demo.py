@@ -70,7 +70,7 @@ def send(node, sources):
 
 
 def watch_arrivals(receiver, ids):
-    say("\n== They arrive, signed anew (Standard Webhooks); `/flaky` fails three times first and is tried again")
+    say("\n== They arrive, signed anew (Standard Webhooks); `/flaky` fails three times with its first and is tried again")
     wanted = {(path, event) for path in ENDPOINTS for event in ids}
     succeeded = lambda requests: wanted <= {(r["path"], r["id"]) for r in requests if r["status"] < 300}
     shown = 0
@@ -95,8 +95,9 @@ def show_actors(node, key):
     kinds = [actor["kind"] for actor in answer["data"]]
     require(kinds.count("provider_verifier") == 3 and kinds.count("delivery") == 2, f"unexpected actors: {kinds}")
     for actor in sorted(answer["data"], key=lambda each: each["path"]):
-        depth = actor["path"].count("/") - 2
-        say(f"   {'   ' * (depth // 2)}{actor['path']:<60} {actor['kind']:<18} {actor['state']}")
+        steps = actor["path"].split("/")[1:]  # node, name, tenants, slug, …: two a level
+        name = "   " * (len(steps) // 2 - 1) + "/".join(steps[-2:])
+        say(f"   {name:<58} {actor['kind']:<18} {actor['state']}")
 
 
 def show_history(node, key, ids):
@@ -113,7 +114,7 @@ def show_history(node, key, ids):
         said = f"HTTP {attempt['http_status']}" if attempt.get("http_status") else attempt.get("reason")
         say(f"      {attempt['number']}. {attempt['started_at']}  {attempt['outcome']:<10} {said}")
     say(f"   explain: {delivery['explain']['detail']}")
-    require(delivery["attempt_count"] > 1, "no delivery was tried again")
+    require(delivery["attempt_count"] == FAILURES_FIRST + 1, f"{delivery['attempt_count']} attempts")
 
 
 def run(options):

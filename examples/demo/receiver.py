@@ -1,4 +1,4 @@
-"""Two endpoints of a tenant: one takes everything, one fails three times first."""
+"""Two endpoints of a tenant: one takes everything, one fails three times with the first webhook that it gets."""
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -37,10 +37,12 @@ class Receiver:
 
     def take(self, path, headers, body):
         with self.changed:
-            seen = sum(1 for request in self.requests if request["path"] == path)
-            status = 500 if path == "/flaky" and seen < FAILURES_FIRST else 204
+            here = [request["id"] for request in self.requests if request["path"] == path]
+            webhook = headers.get("webhook-id")
+            is_first = not here or here[0] == webhook
+            status = 500 if path == "/flaky" and is_first and here.count(webhook) < FAILURES_FIRST else 204
             self.requests.append({
-                "path": path, "status": status, "id": headers.get("webhook-id"), "attempt": headers.get("x-postrider-attempt"),
+                "path": path, "status": status, "id": webhook, "attempt": headers.get("x-postrider-attempt"),
                 "source": headers.get("x-postrider-source"), "type": headers.get("x-postrider-event-type"),
                 "signed": path in self.secrets and is_signed(self.secrets[path], headers, body)})
             self.changed.notify_all()

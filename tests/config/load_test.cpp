@@ -78,7 +78,8 @@ const std::vector<wrong_text> wrong_texts{
   {"[cluster]\nlisten = '127.0.0.1:7000'\n", "postrider.toml:2", "cluster.listen",
    "is not supported by this version yet"},
   {"[cluster]\nlisten = 'nowhere'\n", "postrider.toml:2", "cluster.listen", "must be HOST:PORT"},
-  {"[public]\ntrusted_proxies = ['10.0.0.0/8']\n", "postrider.toml:2", "public.trusted_proxies", "not supported"},
+  {"[public]\ntrusted_proxies = ['10.0.0.1/8']\n", "postrider.toml:2", "public.trusted_proxies", "item 1"},
+  {"[operator]\nclient_ca = '/ca.pem'\n", "postrider.toml:2", "operator.client_ca", "needs operator.tls_certificate"},
 };
 
 } // namespace

@@ -48,6 +48,10 @@ BOOST_AUTO_TEST_CASE(what_a_scheme_needs_of_the_settings_is_known) {
   BOOST_TEST((keys("phonepe-x-verify") == texts{"salts"}));
   BOOST_TEST((keys("braintree") == texts{"public_key"}));
   BOOST_TEST((keys("azure-event-grid") == texts{"query_param"}));
+  BOOST_TEST((find_preset("meta")->required_config_keys == texts{})); // its token is for the handshake alone
+  BOOST_TEST((find_preset("postmark-basic")->required_config_keys == texts{"username"}));
+  BOOST_TEST((find_preset("box")->required_config_keys == texts{}));
+  BOOST_TEST((find_preset("box")->any_config_key == texts{"primary_key", "secondary_key"}));
 }
 
 BOOST_AUTO_TEST_CASE(headers_that_carry_the_secret_are_marked_and_those_of_id_and_type_go_on) {
@@ -55,6 +59,13 @@ BOOST_AUTO_TEST_CASE(headers_that_carry_the_secret_are_marked_and_those_of_id_an
   BOOST_TEST(
     (find_preset("github")->forwarded_headers == std::vector<std::string>{"X-GitHub-Delivery", "X-GitHub-Event"}));
   BOOST_TEST(find_preset("stripe")->forwarded_headers.empty());
+  // Its id is in `webhook-id`, which is Postrider's own name on the way out: a receiver would see two.
+  BOOST_TEST(find_preset("standard-webhooks")->forwarded_headers.empty());
+  for (const auto* name : {"webhook-id", "Content-Length", "transfer-encoding", "Authorization", "X-Signature"}) {
+    const auto parsed = parse(R"({"family":"hmac","sig":{"header":"x-signature"},"signed":"{body}","forward":[")" +
+                              std::string{name} + "\"]}");
+    BOOST_TEST((pointers_of(parsed) == std::set<std::string>{"/forward"}), name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_are_found_at_once_with_their_places) {

@@ -75,6 +75,15 @@ BOOST_AUTO_TEST_CASE(behind_a_breaker_the_earliest_is_the_later_of_probe_and_due
   BOOST_TEST(out.detail.find(to_rfc3339(now + 90s)) != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_disabled_tenant_comes_before_everything_else) {
+  auto facts = facts_of(delivery_state::retry_wait, endpoint_status::paused, breaker_state::open, due::ahead);
+  facts.tenant_enabled = false;
+  const auto out = explain(facts, now);
+  BOOST_TEST(out.waiting_for == "paused");
+  BOOST_TEST(!out.next_attempt_at);
+  BOOST_TEST(out.detail.starts_with("The tenant is disabled"));
+}
+
 BOOST_AUTO_TEST_CASE(each_reason_of_an_end_has_a_sentence_of_its_own) {
   std::map<std::string, int> sentences;
   for (const auto reason : {delivery_reason::exhausted, delivery_reason::endpoint_gone,

@@ -48,6 +48,22 @@ BOOST_AUTO_TEST_CASE(the_first_signal_asks_for_the_end) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_hangup_reads_again_and_ends_nothing) {
+  const int status = status_of_child([] {
+    std::promise<void> read_again;
+    signal_watch watch;
+    watch.set_reload([&] { read_again.set_value(); });
+    ::kill(::getpid(), SIGHUP);
+    read_again.get_future().wait();
+    watch.set_reload({});
+    ::kill(::getpid(), SIGHUP); // nothing to do, and no end
+    ::kill(::getpid(), SIGTERM);
+    watch.wait();
+  });
+  BOOST_TEST(WIFEXITED(status));
+  BOOST_TEST(WEXITSTATUS(status) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_second_ends_the_process_with_1_after_the_last_act) {
   const int status = status_of_child([] {
     signal_watch watch;

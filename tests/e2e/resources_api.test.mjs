@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { Api } from './support/api.mjs';
+import { CheckedApi, Contract } from './support/contract.mjs';
 import { Workspace } from './support/daemon.mjs';
 import { post_webhook } from './support/github.mjs';
 import { post_box, post_stripe } from './support/providers.mjs';
@@ -48,7 +49,7 @@ describe('sources and endpoints that change', () => {
     workspace = new Workspace();
     receiver = await Receiver.start(({ path }) => statuses.get(path) ?? 200);
     daemon = await workspace.start();
-    operator = new Api(daemon.public_url, await workspace.operator_key());
+    operator = new CheckedApi(daemon.public_url, await workspace.operator_key(), Contract.load());
     await operator.create('/v1/tenants', { slug: 'acme', name: 'Acme' });
     await operator.create('/v1/tenants', { slug: 'other', name: 'Other' });
   });
@@ -103,7 +104,10 @@ describe('sources and endpoints that change', () => {
       await until(async () => (await post_box(url, { primary: 'third-key' })).status === 200, in_force);
       assert.equal((await post_box(url, { secondary: 'second-key' })).status, 200);
       await until(async () => (await post_box(url, { primary: 'first-key' })).status === 401, in_force);
-      assert.deepEqual(await refused('PATCH', `${sources}/box`, { config: { secondary_key: null } }), ['/config/secondary_key bad-format']);
+      const one = await operator.expect(200, 'PATCH', `${sources}/box`, { config: { primary_key: null } });
+      assert.deepEqual(one.config, { secondary_key: { set: true } });
+      assert.deepEqual(await refused('PATCH', `${sources}/box`, { config: { primary_key: { set: true } } }), ['/config/primary_key bad-format']);
+      assert.deepEqual(await refused('PATCH', `${sources}/box`, { config: { secondary_key: null } }), ['/config/primary_key bad-format']);
       assert.deepEqual(await refused('PATCH', `${sources}/box`, { config: { verify_token: { set: true } } }), ['/config/verify_token bad-format']);
       assert.equal((await post_box(url, { secondary: 'second-key' })).status, 200);
     });
@@ -323,6 +327,16 @@ describe('sources and endpoints that change', () => {
         { ...in_force, what: 'the given secret' },
       );
       assert.ok(!is_signed_by(last, secret));
+    });
+
+    test('asked twice under one Idempotency-Key it is done once, and the secret shown once', async () => {
+      const made = await make_endpoint('/keyed', { sources: ['signing'] });
+      const rotate = () => operator.ask('POST', `${endpoints}/${made.id}/rotate-secret`, { overlap_s: 60 }, { 'idempotency-key': 'rotate once' });
+      const first = await rotate();
+      assert.equal(first.status, 200);
+      const again = await rotate();
+      assert.deepEqual([again.status, again.headers.get('idempotent-replayed'), again.body], [200, 'true', {}]);
+      assert.deepEqual(await operator.get(`${endpoints}/${made.id}/secret`), first.body);
     });
 
     test('what cannot be is refused', async () => {

@@ -1,6 +1,7 @@
 #include "tests/net/loopback_server.hpp"
 
 #include <arpa/inet.h>
+#include <array>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -99,6 +100,13 @@ void peer::wait_for_close() {
 bool peer::closed_within(std::chrono::milliseconds most) {
   pollfd one{.fd = fd_, .events = POLLRDHUP, .revents = 0};
   return ::poll(&one, 1, static_cast<int>(most.count())) != 0;
+}
+
+void peer::drain() {
+  ::shutdown(fd_, SHUT_WR);
+  std::array<char, 4096> dropped{};
+  while (::recv(fd_, dropped.data(), dropped.size(), 0) > 0) {
+  }
 }
 
 void peer::close_bare() {

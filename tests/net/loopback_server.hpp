@@ -37,9 +37,10 @@ public:
   void wait_for_close();                              ///< reads and drops until the client closes
   bool closed_within(std::chrono::milliseconds most); ///< whether the client closes; reads nothing
   void close();                                       ///< with FIN, over TLS after a close_notify
-  void close_bare();                                  ///< with FIN alone
-  void reset();                                       ///< with RST
-  void shut_down();                                   ///< ends every wait; from another thread
+  void drain();      ///< ends our side, then reads the socket itself until the client closes
+  void close_bare(); ///< with FIN alone
+  void reset();      ///< with RST
+  void shut_down();  ///< ends every wait; from another thread
 
 private:
   int fd_;

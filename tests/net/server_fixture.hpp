@@ -6,7 +6,9 @@
 #include "net/http_server.hpp"
 #include "net/ingest_routes.hpp"
 #include "net/io_threads.hpp"
+#include "net/openapi_routes.hpp"
 #include "net/operator_routes.hpp"
+#include "net/tls_server.hpp"
 #include "tests/support/fake_management_store.hpp"
 
 #include <boost/json/parse.hpp>
@@ -37,7 +39,8 @@ public:
   enum class mode { answer, hold, drop };
   void submit(ingest_request_ptr request) override {
     const std::lock_guard guard{mutex_};
-    last_ = {request->tenant, request->source, request->body, request->headers, request->content_type, request->target};
+    last_ = {request->tenant, request->source,   request->body,           request->headers,       request->content_type,
+             request->target, request->over_tls, request->forwarded_host, request->remote_address};
     if (what_ == mode::answer)
       request->ticket.answer(ingest_result::accepted, event_id{});
     else if (what_ == mode::hold)
@@ -69,6 +72,8 @@ public:
   }
   struct seen {
     std::string tenant, source, body, headers, content_type, target;
+    bool over_tls = false;
+    std::string forwarded_host, remote_address;
   };
   seen last() {
     const std::lock_guard guard{mutex_};
@@ -117,13 +122,13 @@ public:
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
       throw std::runtime_error("cannot connect to " + address);
   }
-  ~raw_client() { ::close(socket_); }
+  virtual ~raw_client() { ::close(socket_); }
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const auto count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const auto count = put(bytes.data(), bytes.size());
       if (count <= 0)
         return; // the peer has refused and closed: the answer tells
       bytes.remove_prefix(static_cast<std::size_t>(count));
@@ -150,10 +155,15 @@ public:
   /// Whether the server closes now, with nothing more to say.
   bool closed() { return in_.empty() && !fill(); }
 
+protected:
+  virtual ssize_t put(const char* bytes, std::size_t size) { return ::send(socket_, bytes, size, MSG_NOSIGNAL); }
+  virtual ssize_t take(char* bytes, std::size_t size) { return ::recv(socket_, bytes, size, 0); }
+  [[nodiscard]] int descriptor() const noexcept { return socket_; }
+
 private:
   bool fill() {
     std::array<char, 16'384> buffer{};
-    const auto count = ::recv(socket_, buffer.data(), buffer.size(), 0);
+    const auto count = take(buffer.data(), buffer.size());
     if (count <= 0)
       return false;
     in_.append(buffer.data(), static_cast<std::size_t>(count));
@@ -205,7 +215,10 @@ public:
 
 /// A whole LISTENER over fakes, on loopback ports of the kernel's choice.
 struct server_fixture {
-  explicit server_fixture(http_server_limits limits = {}) : server{options(limits), threads, counts} {
+  explicit server_fixture(http_server_limits limits = {}, const std::shared_ptr<const tls_server>& tls = {})
+      : server{options(limits), threads, counts} {
+    for (const auto which : {listener::public_, listener::operator_})
+      server.use_tls(which, tls);
     auto bound = server.listen();
     BOOST_REQUIRE(bound.has_value());
     addresses = *bound;
@@ -247,10 +260,10 @@ struct server_fixture {
   api_auth auth{store};
   api_worker worker;
   api_options options_of_api{false, std::make_shared<target_guard>(target_guard::rules{}), {"gold"}};
-  api_router api{api_routes(store, options_of_api), auth, worker};
+  api_router api{both(openapi_routes(), api_routes(store, options_of_api)), auth, worker};
   api_router operations{both(operator_routes(actors, ready, counts), api_routes(store, options_of_api)), auth, worker};
   ingest_routes ingest{gate, admission};
-  prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}}};
+  prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}, {"/openapi.json", &api}}};
   prefix_routes operator_listener{{{"/", &operations}}};
   io_threads threads{2};
   http_server server;

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -41,6 +42,17 @@ X509* new_certificate(EVP_PKEY* key, const char* common_name, int from_days, int
   return out;
 }
 
+template <class Write>
+std::string pem_of(Write write) {
+  auto* const memory = checked(BIO_new(BIO_s_mem()));
+  write(memory);
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(memory, &data);
+  std::string out{data, static_cast<std::size_t>(size)};
+  BIO_free(memory);
+  return out;
+}
+
 } // namespace
 
 struct test_authority::keys {
@@ -70,21 +82,66 @@ test_authority::~test_authority() {
   std::filesystem::remove(file_);
 }
 
+struct test_authority::pair {
+  EVP_PKEY* key = nullptr;
+  X509* certificate = nullptr;
+  ~pair() {
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+  }
+};
+
+std::unique_ptr<test_authority::pair> test_authority::make(const certificate& what) const {
+  auto out = std::make_unique<pair>();
+  out->key = checked(what.weak ? EVP_RSA_gen(1024U) : EVP_EC_gen("P-256"));
+  out->certificate = new_certificate(out->key, "server", what.valid_from_days, what.valid_until_days);
+  auto* const issuer = what.self_signed ? out->certificate : keys_->certificate;
+  X509_set_issuer_name(out->certificate, X509_get_subject_name(issuer));
+  add_extension(out->certificate, issuer, NID_subject_alt_name, what.name);
+  X509_sign(out->certificate, what.self_signed ? out->key : keys_->key, EVP_sha256());
+  return out;
+}
+
 std::shared_ptr<SSL_CTX> test_authority::server(const certificate& what) const {
   std::shared_ptr<SSL_CTX> out{checked(SSL_CTX_new(TLS_server_method())), SSL_CTX_free};
-  auto* const key = checked(EVP_EC_gen("P-256"));
-  auto* const own = new_certificate(key, "server", what.valid_from_days, what.valid_until_days);
-  auto* const issuer = what.self_signed ? own : keys_->certificate;
-  X509_set_issuer_name(own, X509_get_subject_name(issuer));
-  add_extension(own, issuer, NID_subject_alt_name, what.name);
-  X509_sign(own, what.self_signed ? key : keys_->key, EVP_sha256());
-  SSL_CTX_use_certificate(out.get(), own);
-  SSL_CTX_use_PrivateKey(out.get(), key);
+  const auto own = make(what);
+  SSL_CTX_use_certificate(out.get(), own->certificate);
+  SSL_CTX_use_PrivateKey(out.get(), own->key);
   if (what.version_max != 0)
     SSL_CTX_set_max_proto_version(out.get(), what.version_max);
-  X509_free(own);
-  EVP_PKEY_free(key);
   return out;
+}
+
+test_identity test_authority::issue(const certificate& what) const {
+  const auto own = make(what);
+  return {pem_of([&](BIO* out) { PEM_write_bio_X509(out, own->certificate); }),
+          pem_of([&](BIO* out) { PEM_write_bio_PrivateKey(out, own->key, nullptr, nullptr, 0, nullptr, nullptr); })};
+}
+
+std::string test_authority::pem() const {
+  return pem_of([&](BIO* out) { PEM_write_bio_X509(out, keys_->certificate); });
+}
+
+std::shared_ptr<SSL_CTX> server_of(const test_identity& who) {
+  const test_file certificate{who.certificate}, key{who.key};
+  std::shared_ptr<SSL_CTX> out{checked(SSL_CTX_new(TLS_server_method())), SSL_CTX_free};
+  SSL_CTX_use_certificate_file(out.get(), certificate.path().c_str(), SSL_FILETYPE_PEM);
+  SSL_CTX_use_PrivateKey_file(out.get(), key.path().c_str(), SSL_FILETYPE_PEM);
+  return out;
+}
+
+test_file::test_file(const std::string& text) {
+  path_ = (std::filesystem::temp_directory_path() / "postrider-test-XXXXXX").string();
+  ::close(::mkstemp(path_.data()));
+  write(text);
+}
+
+test_file::~test_file() {
+  std::filesystem::remove(path_);
+}
+
+void test_file::write(const std::string& text) const {
+  std::ofstream{path_, std::ios::binary | std::ios::trunc} << text;
 }
 
 } // namespace postrider::test

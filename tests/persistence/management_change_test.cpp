@@ -21,7 +21,8 @@ source_record box_of(fixture& f) {
     true,
     unverified_mode::reject,
     dedupe_mode::id,
-    {R"({"public_url":"https://a.example"})", R"({"primary_key":"pppp","secondary_key":"qqqq"})"}};
+    {R"({"public_url":"https://a.example","primary_key":{"set":true},"secondary_key":{"set":true}})",
+     R"({"primary_key":"pppp","secondary_key":"qqqq"})"}};
   const auto made = f.ask(&store::create_sources, "acme", std::vector{wanted});
   BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
   return made->front();
@@ -73,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_change_starts_from_all_that_is_stored_and_is_written_whol
   BOOST_TEST(!changed->enabled);
   BOOST_TEST((changed->updated_at >= made.updated_at));
   BOOST_TEST(changed->config.find("new") == std::string::npos);
-  BOOST_TEST(changed->config.find(R"("primary_key":{"set":true})") != std::string::npos);
+  BOOST_TEST(changed->config.find(R"("primary_key": {"set": true})") != std::string::npos);
   BOOST_TEST(f.version("acme") == before + 1);
   BOOST_TEST(f.changed.size() == 1U);
   BOOST_TEST(f.sql("select count(*) from audit_log where action = 'source.update'") == "1");

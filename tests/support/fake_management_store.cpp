@@ -41,7 +41,7 @@ uuid fake_management_store::next_uuid() {
 
 fake_management_store::tenant_data* fake_management_store::find(const std::string& slug_or_id) {
   for (auto& one : tenants_)
-    if (one.record.enabled && (one.record.slug == slug_or_id || to_string(one.record.id) == slug_or_id))
+    if (!one.deleted && (one.record.slug == slug_or_id || to_string(one.record.id) == slug_or_id))
       return &one;
   return nullptr;
 }
@@ -125,7 +125,7 @@ void fake_management_store::list_tenants(page_request request, reply<page<tenant
   run(done, [&]() -> result<page<tenant_record>> {
     std::vector<tenant_record> all;
     for (const auto& one : tenants_)
-      if (one.record.enabled)
+      if (!one.deleted)
         all.push_back(one.record);
     return cut_page(all, request, [](const tenant_record& one) { return one.id.value; });
   });
@@ -137,7 +137,7 @@ void fake_management_store::get_tenant(std::string slug_or_id, reply<tenant_reco
 
 void fake_management_store::delete_tenant(std::string slug_or_id, reply<bool> done) {
   with_tenant(slug_or_id, done, [](tenant_data& tenant) -> result<bool> {
-    tenant.record.enabled = false;
+    tenant.deleted = true;
     return true;
   });
 }
@@ -151,6 +151,64 @@ void fake_management_store::show(source_record& record, const new_source& given)
   record.dedupe = given.dedupe;
   record.secret_count = given.secrets.size();
   record.config = given.settings.plain;
+}
+
+void fake_management_store::update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) {
+  with_tenant(slug_or_id, done, [&](tenant_data& tenant) -> result<tenant_record> {
+    auto& record = tenant.record;
+    record.name = patch.name.value_or(record.name);
+    record.plan = patch.plan.value_or(record.plan);
+    record.enabled = patch.enabled.value_or(record.enabled);
+    for (const auto& [quota, value] : patch.quotas)
+      record.quotas.*quota = value;
+    for (auto& [hash, key] : keys_)
+      if (key.tenant == record.id)
+        key.tenant_enabled = record.enabled;
+    return record;
+  });
+}
+
+void fake_management_store::create_api_key(new_api_key wanted, reply<created_api_key> done) {
+  with_tenant(wanted.tenant, done, [&](tenant_data& tenant) -> result<created_api_key> {
+    const auto text = add_key(wanted.role, tenant.record.id);
+    auto& record = keys_.at(hash_api_key(text));
+    record.name = wanted.name;
+    record.expires_at = wanted.expires_at;
+    return created_api_key{record, text};
+  });
+}
+
+void fake_management_store::list_api_keys(std::string tenant, page_request request, reply<page<api_key_record>> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<page<api_key_record>> {
+    std::map<key_id, api_key_record> sorted;
+    for (const auto& [hash, key] : keys_)
+      if (key.tenant == data.record.id)
+        sorted[key.id] = key;
+    std::vector<api_key_record> all;
+    for (const auto& [id, key] : sorted)
+      all.push_back(key);
+    return cut_page(all, request, [](const auto& one) { return one.id.value; });
+  });
+}
+
+void fake_management_store::revoke_api_key(std::string tenant, key_id id, reply<bool> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
+    const auto gone =
+      std::erase_if(keys_, [&](const auto& one) { return one.second.id == id && one.second.tenant == data.record.id; });
+    return gone > 0 ? result<bool>{true} : result<bool>{no_such("key")};
+  });
+}
+
+void fake_management_store::once(keyed_request_ptr request, const std::function<void()>& ask) {
+  const std::lock_guard guard{mutex_};
+  const auto found = kept_.find(request->key());
+  if (found != kept_.end() && found->second.first == request->fingerprint())
+    return request->replay(found->second.second);
+  if (found != kept_.end())
+    return request->fail({422, "idempotency-key-reused", "used for another request"});
+  if (auto kept = request->hold(ask))
+    kept_[request->key()] = {request->fingerprint(), std::move(*kept)};
+  request->release();
 }
 
 void fake_management_store::create_sources(std::string tenant, std::vector<new_source> sources,
@@ -327,6 +385,8 @@ void fake_management_store::change_endpoint(std::string tenant, endpoint_id id, 
       if (!to)
         return to.error();
       auto secrets = std::move(one.config.secrets);
+      if (!to->tls_named)
+        to->fields.config.tls = one.config.tls;
       one.config = std::move(to->fields.config);
       one.config.id = id;
       one.config.secrets = std::move(secrets);
@@ -367,6 +427,20 @@ void fake_management_store::get_payload(std::string tenant, event_id id, reply<e
     const auto found = data.events.find(id);
     return found == data.events.end() ? result<event_payload>{no_such("event")}
                                       : result<event_payload>{found->second.second};
+  });
+}
+
+void fake_management_store::list_events(std::string tenant, event_filter filter, page_request request,
+                                        reply<page<event_record>> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<page<event_record>> {
+    std::vector<event_record> all;
+    for (const auto& [id, one] : data.events) {
+      const auto at = time_of(id.value);
+      if ((!filter.type || one.first.type == *filter.type) && (!filter.source || one.first.source == *filter.source) &&
+          (!filter.since || at >= *filter.since) && (!filter.until || at < *filter.until))
+        all.push_back(one.first);
+    }
+    return cut_page(all, request, [](const auto& one) { return one.id.value; });
   });
 }
 

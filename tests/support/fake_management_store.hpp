@@ -38,6 +38,12 @@ public:
   void list_tenants(page_request request, reply<page<tenant_record>> done) override;
   void get_tenant(std::string slug_or_id, reply<tenant_record> done) override;
   void delete_tenant(std::string slug_or_id, reply<bool> done) override;
+  void update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) override;
+  void create_api_key(new_api_key wanted, reply<created_api_key> done) override;
+  void list_api_keys(std::string tenant, page_request request, reply<page<api_key_record>> done) override;
+  void revoke_api_key(std::string tenant, key_id id, reply<bool> done) override;
+  /// One request after the other, so none meets another that runs.
+  void once(keyed_request_ptr request, const std::function<void()>& ask) override;
   void create_sources(std::string tenant, std::vector<new_source> sources,
                       reply<std::vector<source_record>> done) override;
   void list_sources(std::string tenant, page_request request, reply<page<source_record>> done) override;
@@ -59,6 +65,8 @@ public:
   void rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation, reply<bool> done) override;
   void get_event(std::string tenant, event_id id, reply<event_record> done) override;
   void get_payload(std::string tenant, event_id id, reply<event_payload> done) override;
+  void list_events(std::string tenant, event_filter filter, page_request request,
+                   reply<page<event_record>> done) override;
   void list_deliveries(std::string tenant, delivery_filter filter, page_request request,
                        reply<page<delivery_record>> done) override;
   void get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) override;
@@ -66,6 +74,7 @@ public:
 private:
   struct tenant_data {
     tenant_record record;
+    bool deleted = false;
     std::vector<source_record> sources;
     std::map<std::string, source_config> rules; ///< by the source's id
     std::map<std::string, new_source> given;    ///< likewise: what it was made of
@@ -86,6 +95,7 @@ private:
   std::uint64_t ids_ = 0;
   std::vector<tenant_data> tenants_;
   std::map<api_key_hash, api_key_record> keys_;
+  std::map<std::string, std::pair<std::array<std::uint8_t, 32>, kept_answer>> kept_; ///< by idempotency key
 };
 
 } // namespace postrider::test

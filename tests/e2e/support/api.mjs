@@ -7,12 +7,13 @@ export class Api {
   }
 
   /** `{ status, headers, body }`; the body parsed where it is JSON. */
-  async ask(method, path, body) {
+  async ask(method, path, body, headers = {}) {
     const response = await fetch(this.url + path, {
       method,
       headers: {
         ...(this.key ? { authorization: `Bearer ${this.key}` } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(20_000),
