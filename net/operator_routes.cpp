@@ -1,5 +1,6 @@
 #include "net/operator_routes.hpp"
 
+#include "core/signature.hpp"
 #include "net/api_json.hpp"
 #include "net/api_page.hpp"
 #include "net/metrics_page.hpp"

@@ -71,24 +71,4 @@ std::string encode_base64url(std::string_view bytes) {
   return out;
 }
 
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const auto value = alphabet.find(c);
-    if (value == std::string_view::npos)
-      return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>((bits >> held) & 0xff));
-    }
-  }
-  if (held >= 6 || (bits & ((1U << held) - 1)) != 0) // a single letter over, or bits that say nothing
-    return std::nullopt;
-  return out;
-}
-
 } // namespace postrider

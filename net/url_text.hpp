@@ -16,9 +16,7 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 using query_parameters = std::vector<std::pair<std::string, std::string>>;
 std::optional<query_parameters> parse_query(std::string_view query);
 
-/// RFC 4648 section 5, without padding.
+/// RFC 4648 section 5, without padding. The way back: core/signature.hpp.
 std::string encode_base64url(std::string_view bytes);
-/// Strict: no padding, no other characters, no stray bits.
-std::optional<std::string> decode_base64url(std::string_view text);
 
 } // namespace postrider
