@@ -9,8 +9,9 @@ namespace postrider {
 
 namespace {
 
-std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node) {
-  auto more = operator_routes(node.actors, node.ready, *node.counts);
+std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node,
+                                       operator_reads& reads) {
+  auto more = operator_routes({node.actors, reads, node.ready, *node.counts, node.name});
   routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
   return routes;
 }
@@ -23,7 +24,7 @@ node_routes::node_routes(const management_store_options& store, const api_option
     , ingest_{node.gate, node.admission}
     , public_api_{api_routes(store_, api), auth_, worker_}
     , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}}}
-    , operator_{with_operations(api_routes(store_, api), node), auth_, worker_} {}
+    , operator_{with_operations(api_routes(store_, api), node, store_.operators()), auth_, worker_} {}
 
 node_routes::~node_routes() {
   worker_.stop();
