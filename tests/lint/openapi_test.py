@@ -18,7 +18,6 @@ ROUTES_NOT_MERGED_YET = {
     "POST /v1/tenants/{tenant}/sources/{source}/rotate-secret",
     "PATCH /v1/tenants/{tenant}/endpoints/{endpoint}",
     "POST /v1/tenants/{tenant}/endpoints/{endpoint}/rotate-secret",
-    "GET /cluster",
 }
 PROBLEMS_NOT_MERGED_YET = {
     "409 too-many-secrets",
