@@ -38,6 +38,7 @@ NEVER_ANSWERED = {
     "400 database-url-invalid",
     "400 master-key-missing",
     "400 master-key-unusable",
+    "400 pem-invalid",
     "409 node-name-taken",
     "500 actors-failed",
     "500 child-failed",
