@@ -1,13 +1,13 @@
 #pragma once
 
 #include "actors/inspection.hpp"
+#include "actors/tree_parts.hpp"
 #include "config/log_fields.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/scheduled_actor.hpp>
 
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <string>
@@ -18,28 +18,24 @@ namespace postrider {
 /// What every actor remembers of itself for operators: its state since when, and its last transitions. At most 20.
 class biography {
 public:
-  static constexpr std::size_t kept = 20;
-
   void enter(wall_time at, std::string_view state, std::string_view cause) {
     if (state == state_)
       return;
-    transitions_.push_front({at, state_, std::string{state}, std::string{cause}});
-    if (transitions_.size() > kept)
-      transitions_.pop_back();
+    note_transition(transitions_, {at, state_, std::string{state}, std::string{cause}});
     state_ = state;
     since_ = at;
   }
   void describe(actor_status& out) const {
     out.state = state_;
     out.since = since_;
-    out.transitions.assign(transitions_.begin(), transitions_.end());
+    out.transitions = transitions_;
   }
   [[nodiscard]] const std::string& state() const noexcept { return state_; }
 
 private:
   std::string state_;
   wall_time since_{};
-  std::deque<actor_status::transition> transitions_;
+  child_history transitions_;
 };
 
 /// Calls `last` once, when all that were expected are done. For one actor's several answers; not shared between

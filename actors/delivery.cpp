@@ -42,6 +42,7 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
       restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall), now,
       state.effects);
   }
+  count_open_breaker(state, state.dispatch->gate().state != breaker_state::closed);
   state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
   state.life.enter(now.wall, to_string(state.dispatch->gate().state), "restored");
@@ -93,6 +94,7 @@ delivery_state_data::~delivery_state_data() {
     return;
   given.context->requests.abort(given.mailbox.get(), [](std::vector<attempt_result>) {});
   given.context->counts.actors_deliveries.add(-1);
+  count_open_breaker(*this, false);
 }
 
 delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments given) {

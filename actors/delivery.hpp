@@ -66,7 +66,9 @@ struct delivery_state_data {
   std::vector<caf::typed_response_promise<bool>> drained;
   biography life;
   std::deque<std::string> last_outcomes;
-  std::uint64_t succeeded = 0, failed = 0, interrupted = 0, released = 0, claims = 0, missed = 0;
+  std::uint64_t started = 0, succeeded = 0, failed = 0, interrupted = 0, released = 0, claims = 0, missed = 0;
+  std::uint64_t claimed = 0, retries = 0, dead = 0, opened = 0;
+  bool counted_open = false; ///< its breaker is among those that the metrics show as open
   wall_time breaker_since{};
 };
 

@@ -41,7 +41,9 @@ void count_outcome(delivery_state_data& state, const dispatch_effects::write& wr
     break;
   case attempt_outcome::failed:
     ++state.failed;
+    ++(write.to == delivery_state::dead ? state.dead : state.retries);
     counts.attempts_failed.add();
+    counts.attempt_failures[static_cast<std::size_t>(write.attempt_failure)].add();
     (write.to == delivery_state::dead ? counts.deliveries_dead : counts.deliveries_retried).add();
     break;
   case attempt_outcome::interrupted:
@@ -96,6 +98,7 @@ void start_attempts(delivery_self self) {
                         .what = std::move(each.what),
                         .endpoint = state.endpoint,
                         .owner = state.given.mailbox});
+  state.started += requests.size();
   state.given.context->counts.attempts_started.add(requests.size());
   state.given.context->requests.start(std::move(requests));
 }
@@ -139,6 +142,8 @@ void keep_breaker(delivery_self self, const dispatch_now& now) {
     return;
   const auto& gate = state.dispatch->gate();
   auto& counts = state.given.context->counts;
+  count_open_breaker(state, gate.state != breaker_state::closed);
+  state.opened += gate.state == breaker_state::open ? 1 : 0;
   if (gate.state == breaker_state::open)
     counts.breaker_opened.add();
   else if (gate.state == breaker_state::closed)
@@ -200,6 +205,11 @@ void answer_drained(delivery_self self) {
 }
 
 } // namespace
+
+void count_open_breaker(delivery_state_data& state, bool open) {
+  if (std::exchange(state.counted_open, open) != open)
+    state.given.context->counts.breakers_open.add(open ? 1 : -1);
+}
 
 dispatch_policy policy_of(const endpoint_config& endpoint) {
   return {.max_in_flight = endpoint.max_in_flight,
@@ -282,6 +292,7 @@ void on_claimed(delivery_self self, claim_result answer, fence under) {
   input.under = under;
   input.next_due = answer.next_due;
   input.claimed.reserve(answer.claimed.size());
+  state.claimed += answer.claimed.size();
   for (auto& each : answer.claimed)
     input.claimed.push_back({each.delivery, std::move(each.what), each.number, each.step, each.seed});
   for (const auto& each : answer.overdue_attempts)
@@ -354,11 +365,16 @@ actor_status describe(delivery_self self) {
   out.epoch = state.given.ownership.epoch;
   if (const auto at = state.dispatch->wake_at(now))
     out.next_wake_at = now.wall + std::chrono::duration_cast<milliseconds>(*at - now.mono);
-  out.counters = {{"attempts_succeeded", static_cast<std::int64_t>(state.succeeded)},
+  out.counters = {{"attempts_started", static_cast<std::int64_t>(state.started)},
+                  {"attempts_succeeded", static_cast<std::int64_t>(state.succeeded)},
                   {"attempts_failed", static_cast<std::int64_t>(state.failed)},
                   {"attempts_interrupted", static_cast<std::int64_t>(state.interrupted)},
                   {"attempts_released", static_cast<std::int64_t>(state.released)},
+                  {"deliveries_retried", static_cast<std::int64_t>(state.retries)},
+                  {"deliveries_dead", static_cast<std::int64_t>(state.dead)},
+                  {"breaker_opened", static_cast<std::int64_t>(state.opened)},
                   {"claims", static_cast<std::int64_t>(state.claims)},
+                  {"claimed", static_cast<std::int64_t>(state.claimed)},
                   {"writes_missed", static_cast<std::int64_t>(state.missed)}};
   auto& part = out.delivery.emplace(actor_status::delivery_part{});
   part.breaker_state = to_string(gate.state);

@@ -18,33 +18,7 @@
 namespace postrider {
 
 namespace {
-
 constexpr milliseconds drain_answer_margin{1'000};
-
-/// Calls back exactly once, also when the question is lost with actors that end.
-class tree_duty {
-public:
-  tree_duty(std::string node, std::function<void(inspection::tree)> done)
-      : node_{std::move(node)}, done_{std::move(done)} {}
-  tree_duty(const tree_duty&) = delete;
-  tree_duty& operator=(const tree_duty&) = delete;
-  ~tree_duty() {
-    if (done_)
-      done_({node_, false, "the node's actors do not run", {}});
-  }
-  void answer(std::optional<actor_statuses> all) {
-    const auto done = std::exchange(done_, nullptr);
-    if (all)
-      done({node_, true, {}, std::move(*all)});
-    else
-      done({node_, false, "the node's actors did not answer within 2 s", {}});
-  }
-
-private:
-  std::string node_;
-  std::function<void(inspection::tree)> done_;
-};
-
 } // namespace
 
 class actor_engine::implementation final : public ingest_gate, public inspection {
@@ -65,21 +39,18 @@ public:
       caf::anon_send(node_, atom::ingest::value, std::move(request));
   }
 
-  void actors(std::function<void(tree)> done) override {
-    const auto duty = std::make_shared<tree_duty>(options_.node_name, std::move(done));
-    tell_steward(atom::tree::value,
-                 hand(tree_callback{[duty](std::optional<actor_statuses> all) { duty->answer(std::move(all)); }}));
+  void page(actor_query query, operator_reads& reads, std::function<void(actor_page)> done) override {
+    actor_page lost;
+    lost.nodes.push_back({options_.node_name, false, "the node's actors do not run"});
+    auto duty = std::make_shared<answer_duty<actor_page>>(std::move(done), std::move(lost));
+    tell_steward(atom::tree::value, hand(page_question{std::move(query), &reads, std::move(duty)}));
   }
 
-  void actor(std::string path, std::function<void(result<actor_status>)> done) override {
-    actors([path = std::move(path), done = std::move(done)](tree all) {
-      if (!all.answered)
-        return done(problem{503, "actors-not-answering", all.error, {}, std::chrono::seconds{2}});
-      for (auto& each : all.actors)
-        if (each.path == path)
-          return done(std::move(each));
-      done(problem{404, "actor-unknown", "no such actor lives on this node", {}, {}});
-    });
+  void actor(tree_path path, operator_reads& reads, std::function<void(result<actor_status>)> done) override {
+    auto duty = std::make_shared<answer_duty<result<actor_status>>>(
+      std::move(done),
+      problem{503, "actors-not-answering", "the node's actors do not run", {}, std::chrono::seconds{2}});
+    tell_steward(atom::status::value, hand(actor_question{std::move(path), &reads, std::move(duty)}));
   }
 
   void start(store& database, sender& requests) {
@@ -95,7 +66,7 @@ public:
     {
       const std::lock_guard lock{handles_mutex_};
       node_ = top;
-      steward_ = system_->spawn(steward, top, options_.failed);
+      steward_ = system_->spawn(steward, steward_arguments{top, inspection_of(top), options_.failed});
     }
     running_.store(true, std::memory_order_release);
     bridge_.connect(top);
@@ -133,6 +104,17 @@ public:
   store_bridge& bridge() noexcept { return bridge_; }
 
 private:
+  inspector_arguments inspection_of(const node_actor& top) {
+    inspection_mail mail;
+    mail.stretch = [this](std::uint64_t ticket, result<resting_stretch> answer) {
+      tell_steward(atom::loaded::value, ticket, hand(std::move(answer)));
+    };
+    mail.actor = [this](std::uint64_t ticket, result<std::optional<resting_actor>> answer) {
+      tell_steward(atom::loaded::value, ticket, hand(std::move(answer)));
+    };
+    return {options_.node_name, top, std::move(mail), [this] { return clock_.now(); }};
+  }
+
   // False: the actors do not run. A handle never leaves the lock: it must not outlive the actor system.
   template <class... Parts>
   bool tell_steward(Parts&&... parts) {

@@ -63,7 +63,7 @@ using closed = caf::atom_constant<caf::atom("closed")>;       ///< a crashed chi
 using tick = caf::atom_constant<caf::atom("tick")>;           ///< the actor's one timer
 using drain = caf::atom_constant<caf::atom("drain")>;         ///< finish what runs, start nothing
 using status = caf::atom_constant<caf::atom("status")>;       ///< describe yourself
-using tree = caf::atom_constant<caf::atom("tree")>;           ///< describe yourself and all below
+using tree = caf::atom_constant<caf::atom("tree")>;           ///< who is directly below you
 } // namespace atom
 
 // ------------------------------------------------------------------------------------------------ messages
@@ -95,7 +95,9 @@ struct shard_ownership {
   fence under = 0;
 };
 
-using actor_statuses = std::vector<actor_status>;
+struct node_part;       // actors/tree_parts.hpp: how INSPECTOR reads the tree, one level at a time
+struct child_question;  // likewise
+struct supervisor_part; // likewise
 
 // ------------------------------------------------------------------------------------------------ actors
 
@@ -139,7 +141,7 @@ using tenant_supervisor_actor = caf::typed_actor<
   caf::reacts_to<atom::restart, std::string>,      // VERIFIER's (by source name)
   caf::reacts_to<atom::tick, std::uint64_t>,       // idle check
   caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::status>::with<handed<actor_status>>,
-  caf::replies_to<atom::tree>::with<handed<actor_statuses>>>;
+  caf::replies_to<atom::tree, handed<child_question>>::with<handed<supervisor_part>>>;
 
 /// NODE: top of the tree; tenants and shards.
 using node_actor = caf::typed_actor<
@@ -151,17 +153,29 @@ using node_actor = caf::typed_actor<
   caf::reacts_to<atom::passivate, tenant_no, std::uint64_t>,      // from a supervisor with nothing left
   caf::reacts_to<atom::restart, tenant_no>,                       // a crashed supervisor's backoff is over
   caf::reacts_to<atom::tick>,                                     // its own heartbeat
-  caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::status>::with<handed<actor_status>>,
-  caf::replies_to<atom::tree>::with<handed<actor_statuses>>>;
+  caf::replies_to<atom::drain>::with<bool>,
+  caf::replies_to<atom::tree, std::string, std::uint64_t>::with<handed<node_part>>>; // from that slug on, so many
 
-/// STEWARD: asks NODE on behalf of threads that are not CAF's, and calls them back. (Those threads must not spawn or
-/// use scoped actors: CAF 0.17 would keep its logger alive in their thread-local storage, and the actor system's end
-/// would wait for it for ever.)
-using tree_callback = std::function<void(std::optional<actor_statuses>)>; // nothing: NODE did not answer within 2 s
+/// INSPECTOR: reads pages of the tree, and single actors, for operators; asks the actors on the page and nobody else.
+/// Its questions hold what to call back (actors/inspector.hpp).
+struct page_question;
+struct actor_question;
+using inspector_actor = caf::typed_actor<
+  caf::reacts_to<atom::tree, handed<page_question>>, caf::reacts_to<atom::status, handed<actor_question>>,
+  caf::reacts_to<atom::loaded, std::uint64_t, handed<result<resting_stretch>>>, // from the database, with its ticket
+  caf::reacts_to<atom::loaded, std::uint64_t, handed<result<std::optional<resting_actor>>>>, // likewise
+  caf::reacts_to<atom::tick, std::uint64_t>>; // that ticket has waited long enough
+
+/// STEWARD: the door for threads that are not CAF's: asks NODE on their behalf and calls them back; keeps an INSPECTOR
+/// running and hands on what is meant for it. (Those threads must not spawn or use scoped actors: CAF 0.17 would keep
+/// its logger alive in their thread-local storage, and the actor system's end would wait for it for ever.)
 using drain_callback = std::function<void(bool)>; // whether everything had ended by the deadline
 using steward_actor =
-  caf::typed_actor<caf::reacts_to<atom::tree, handed<tree_callback>>,
-                   caf::reacts_to<atom::drain, std::int64_t, handed<drain_callback>>>; // within so many milliseconds
+  caf::typed_actor<caf::reacts_to<atom::drain, std::int64_t, handed<drain_callback>>, // within so many milliseconds
+                   caf::reacts_to<atom::tree, handed<page_question>>,
+                   caf::reacts_to<atom::status, handed<actor_question>>,
+                   caf::reacts_to<atom::loaded, std::uint64_t, handed<result<resting_stretch>>>,
+                   caf::reacts_to<atom::loaded, std::uint64_t, handed<result<std::optional<resting_actor>>>>>;
 
 } // namespace postrider
 

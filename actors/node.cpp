@@ -37,7 +37,7 @@ void spawn_supervisor(node_self self, tenant_no tenant, tenant_child& child, boo
   child.actor = self->spawn<caf::linked + caf::monitored>(tenant_supervisor, std::move(arguments));
   child.routed = 0;
   child.since = state.given.context->wall_now();
-  state.by_slug_or_id[child.config->slug] = tenant;
+  state.by_slug[child.config->slug] = state.by_slug_or_id[child.config->slug] = tenant;
   state.by_slug_or_id[to_string(child.config->id)] = tenant;
   if (state.draining)
     caf::anon_send(child.actor, atom::drain::value);
@@ -48,7 +48,9 @@ void forget(node_self self, tenant_no tenant) {
   const auto it = state.tenants.find(tenant);
   if (it == state.tenants.end())
     return;
-  std::erase_if(state.by_slug_or_id, [&](const auto& each) { return each.second == tenant; });
+  const auto is_its = [&](const auto& each) { return each.second == tenant; };
+  std::erase_if(state.by_slug_or_id, is_its);
+  std::erase_if(state.by_slug, is_its);
   state.tenants.erase(it);
 }
 
@@ -120,6 +122,7 @@ void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr>
     if (state.draining)
       break;
     ++child.routed;
+    state.given.context->counts.due_hints.add();
     self->send(child.actor, atom::due::value, endpoint, to_unix_us(at));
   }
 }
@@ -134,6 +137,7 @@ void on_due(node_self self, const std::vector<due_hint>& hints) {
       if (!it->second.actor)
         continue;
       ++it->second.routed;
+      state.given.context->counts.due_hints.add();
       self->send(it->second.actor, atom::due::value, hint.endpoint, to_unix_us(hint.next_due));
     } else if (const auto key = by_number + std::to_string(hint.tenant); !is_unknown(self, key)) {
       look_up(self, key, hint.tenant).due[hint.endpoint] = hint.next_due;
@@ -203,6 +207,8 @@ void on_down(node_self self, const caf::down_msg& down) {
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
   child.quarantined = step.quarantined;
+  child.retry_at = child.since + step.restart_after;
+  note_transition(child.history, {child.since, "running", step.quarantined ? "quarantined" : "restarting", "crashed"});
   self->delayed_send(self, step.restart_after, atom::restart::value, tenant);
   if (!step.quarantined)
     return;
@@ -215,15 +221,19 @@ void restart_supervisor(node_self self, tenant_no tenant) {
   const auto it = state.tenants.find(tenant);
   if (it == state.tenants.end() || it->second.actor)
     return;
-  it->second.quarantined = false; // its time is over
+  const bool quarantined = std::exchange(it->second.quarantined, false); // its time is over
   state.given.context->counts.actor_restarts.add();
   spawn_supervisor(self, tenant, it->second, true);
+  it->second.retry_at.reset();
+  note_transition(it->second.history,
+                  {it->second.since, quarantined ? "quarantined" : "restarting", "running", "restarted"});
 }
 
 void beat(node_self self) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   self->state.given.beat->store(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(),
                                 std::memory_order_relaxed);
+  self->state.next_beat_at = self->state.given.context->wall_now() + beat_gap;
   self->delayed_send(self, beat_gap, atom::tick::value);
 }
 
@@ -256,8 +266,7 @@ node_actor::behavior_type node(node_self self, node_arguments given) {
     [=](atom::restart, tenant_no tenant) { restart_supervisor(self, tenant); },
     [=](atom::tick) { beat(self); },
     [=](atom::drain) { return drain_node(self); },
-    [=](atom::status) { return hand(describe_node(self)); },
-    [=](atom::tree) { return describe_tree(self); },
+    [=](atom::tree, const std::string& from, std::uint64_t count) { return hand(describe_tenants(self, from, count)); },
   };
 }
 

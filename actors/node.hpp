@@ -3,6 +3,7 @@
 #include "actors/actor_support.hpp"
 #include "actors/engine_context.hpp"
 #include "actors/tenant_supervisor.hpp"
+#include "actors/tree_parts.hpp"
 #include "core/restart_budget.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -25,6 +26,8 @@ struct tenant_child {
   bool quarantined = false;
   std::uint64_t routed = 0; ///< messages that the supervisor counts too
   wall_time since{};
+  child_history history;
+  std::optional<wall_time> retry_at{}; ///< while there is no actor
 };
 
 /// Who asks for a tenant that has no supervisor yet: requests (by slug or id), due hints (by number).
@@ -53,9 +56,11 @@ struct node_state {
   std::array<shard_ownership, shard_count> shards{};
   std::unordered_map<tenant_no, tenant_child> tenants;
   std::unordered_map<std::string, tenant_no> by_slug_or_id; ///< of those in `tenants`
+  std::map<std::string, tenant_no> by_slug;                 ///< likewise, in the tree's order
   std::unordered_map<std::string, tenant_lookup> lookups;   ///< running look-ups, by the key asked for
   std::unordered_map<std::string, mono_time> unknown_until; ///< negative answers, `refresh_gap` each; at most 10,000
   bool draining = false;
+  wall_time next_beat_at{};
   biography life;
 };
 
@@ -64,9 +69,10 @@ using node_self = node_actor::stateful_pointer<node_state>;
 /// NODE: finds or wakes the tenant of what comes in, keeps its supervisors running, tells them which shards are owned.
 node_actor::behavior_type node(node_self self, node_arguments given);
 
-// The tree as a whole, and the end of it: node_inspection.cpp.
+// What is seen of it, and the end of it: node_inspection.cpp.
 caf::result<bool> drain_node(node_self self);
 actor_status describe_node(node_self self);
-caf::result<handed<actor_statuses>> describe_tree(node_self self);
+/// The supervisors of at most so many tenants from that slug on; from the first on, with itself.
+node_part describe_tenants(node_self self, const std::string& from, std::size_t count);
 
 } // namespace postrider

@@ -4,10 +4,6 @@
 
 namespace postrider {
 
-namespace {
-constexpr milliseconds supervisor_answer_max{1'800};
-} // namespace
-
 caf::result<bool> drain_node(node_self self) {
   auto& state = self->state;
   state.draining = true;
@@ -35,51 +31,54 @@ actor_status describe_node(node_self self) {
   out.mailbox = messages_waiting(*self);
   out.children = static_cast<std::uint32_t>(state.tenants.size());
   out.node = state.given.context->node_name;
-  std::int64_t owned = 0;
+  out.next_wake_at = state.next_beat_at;
+  std::int64_t owned = 0, absent = 0, quarantined = 0;
   for (const auto& shard : state.shards)
     owned += shard.under != 0 ? 1 : 0;
-  out.counters = {{"shards_owned", owned}, {"lookups_running", static_cast<std::int64_t>(state.lookups.size())}};
+  for (const auto& [no, child] : state.tenants) {
+    absent += child.actor ? 0 : 1;
+    quarantined += child.quarantined ? 1 : 0;
+  }
+  const auto& counts = state.given.context->counts;
+  out.counters = {{"shards_owned", owned},
+                  {"lookups_running", static_cast<std::int64_t>(state.lookups.size())},
+                  {"children_restarting", absent - quarantined},
+                  {"children_quarantined", quarantined},
+                  {"crashes", static_cast<std::int64_t>(counts.actor_crashes.value())},
+                  {"restarts", static_cast<std::int64_t>(counts.actor_restarts.value())},
+                  {"quarantines", static_cast<std::int64_t>(counts.actor_quarantines.value())},
+                  {"passivated", static_cast<std::int64_t>(counts.actors_passivated.value())}};
   return out;
 }
 
-caf::result<handed<actor_statuses>> describe_tree(node_self self) {
+node_part describe_tenants(node_self self, const std::string& from, std::size_t count) {
   auto& state = self->state;
-  auto promise = self->make_response_promise<handed<actor_statuses>>();
-  auto all = std::make_shared<actor_statuses>();
-  all->push_back(describe_node(self));
-  auto left = std::make_shared<countdown>([all, promise]() mutable { promise.deliver(hand(std::move(*all))); });
-  for (auto& [no, child] : state.tenants) {
-    const auto path = state.path + "/tenants/" + child.config->slug;
-    if (!child.actor) {
-      auto& absent = all->emplace_back();
-      absent.path = path;
-      absent.kind = "tenant_supervisor";
-      absent.state = child.quarantined ? "quarantined" : "restarting";
-      absent.since = child.since;
-      absent.restarts = child.budget.total;
-      absent.node = state.given.context->node_name;
+  node_part out;
+  if (from.empty())
+    out.self = describe_node(self);
+  out.shards = state.shards;
+  auto it = state.by_slug.lower_bound(from);
+  for (; it != state.by_slug.end() && out.tenants.size() < count; ++it) {
+    const auto found = state.tenants.find(it->second);
+    if (found == state.tenants.end())
       continue;
-    }
-    left->expect();
-    self->request(child.actor, supervisor_answer_max, atom::tree::value)
-      .then(
-        [all, left](const handed<actor_statuses>& part) {
-          auto statuses = part.take();
-          all->insert(all->end(), std::make_move_iterator(statuses.begin()), std::make_move_iterator(statuses.end()));
-          left->done();
-        },
-        [all, left, path, self](const caf::error&) {
-          auto& silent = all->emplace_back(); // shown, not hidden: it did not answer in time
-          silent.path = path;
-          silent.kind = "tenant_supervisor";
-          silent.state = "not_answering";
-          silent.since = self->state.given.context->wall_now();
-          silent.node = self->state.given.context->node_name;
-          left->done();
-        });
+    const auto& child = found->second;
+    auto& tenant = out.tenants.emplace_back();
+    tenant.slug = it->first;
+    tenant.actor = child.actor;
+    auto& known = tenant.known;
+    known.path = state.path + "/tenants/" + it->first;
+    known.kind = to_string(tree_kind::tenant_supervisor);
+    known.state = child.actor ? "running" : child.quarantined ? "quarantined" : "restarting";
+    known.since = child.since;
+    known.restarts = child.budget.total;
+    known.node = state.given.context->node_name;
+    known.epoch = state.shards[static_cast<std::size_t>(child.config->shard)].epoch;
+    known.next_wake_at = child.retry_at;
+    known.transitions = child.history;
   }
-  left->done();
-  return promise;
+  out.more = it != state.by_slug.end();
+  return out;
 }
 
 } // namespace postrider

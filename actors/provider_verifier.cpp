@@ -55,6 +55,7 @@ void hand_to_store(self_pointer self, accept_item_ptr item) {
   ++item->plans;
   if (state.given.context->database.accept(item))
     return;
+  ++state.overloaded;
   item->ticket.answer(ingest_result::overloaded);
 }
 
@@ -86,22 +87,38 @@ void accept(self_pointer self, ingest_request& request, verification verified) {
 // One timer for all that waits: whoever comes later waits less, nobody waits longer.
 void limit_waiting(self_pointer self) {
   auto& state = self->state;
-  if (!std::exchange(state.timed, true))
-    self->delayed_send(self, state.given.context->limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+  if (std::exchange(state.timed, true))
+    return;
+  state.timer_at = state.given.context->wall_now() + state.given.context->limits.plan_wait_max;
+  self->delayed_send(self, state.given.context->limits.plan_wait_max, atom::tick::value, ++state.timer_number);
+}
+
+void count_refusal(self_pointer self, ingest_result answer, verify_reason reason) {
+  auto& state = self->state;
+  if (answer == ingest_result::rejected) {
+    ++state.rejected;
+    ++state.refusals[static_cast<std::size_t>(reason)];
+    state.given.context->counts.ingest_refusals[static_cast<std::size_t>(reason)].add();
+  } else {
+    ++(answer == ingest_result::method ? state.wrong_methods : state.unknown);
+  }
 }
 
 // A refusal may rest on an old configuration: ask, once for all that wait, and at most every `refresh_gap`.
-void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer, std::string_view code,
-                     std::shared_ptr<const fixed_answer> response = {}) {
+void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_result answer,
+                     verify_reason reason = verify_reason::ok, std::shared_ptr<const fixed_answer> response = {}) {
   auto& state = self->state;
   const auto& limits = state.given.context->limits;
   const bool fresh = self->clock().now() - state.confirmed_at < limits.refresh_gap;
   if (fresh || !state.given.plan) {
-    ++(answer == ingest_result::unknown ? state.unknown : state.rejected);
+    count_refusal(self, answer, reason);
+    const auto code = answer == ingest_result::rejected ? to_string(reason) : std::string_view{};
     return request->ticket.answer(answer, {}, code, std::move(response));
   }
-  if (state.doubted.size() >= limits.waiting_requests_max)
+  if (state.doubted.size() >= limits.waiting_requests_max) {
+    ++state.overloaded;
     return request->ticket.answer(ingest_result::overloaded);
+  }
   state.doubted.push_back(std::move(request));
   if (std::exchange(state.asked, true))
     return;
@@ -124,7 +141,7 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
   auto& state = self->state;
   state.given.used->store(self->clock().now().time_since_epoch().count(), std::memory_order_relaxed);
   if (!state.source)
-    return doubt_or_refuse(self, std::move(request), ingest_result::unknown, {});
+    return doubt_or_refuse(self, std::move(request), ingest_result::unknown);
   const auto& rules = state.source->rules;
   if (rules && !takes_method(*rules, request->method))
     return doubt_or_refuse(self, std::move(request), ingest_result::method, {},
@@ -132,11 +149,12 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
   const auto url = url_of(*state.source, *request);
   auto verified = verify_request(*state.source, {request->method, url, request->headers, request->body},
                                  state.given.context->wall_now());
+  state.handshakes += verified.handshake ? 1 : 0;
   if (verified.handshake)
     return request->ticket.answer(ingest_result::handshake, {}, {},
                                   std::make_shared<const fixed_answer>(std::move(*verified.handshake)));
   if (!verified.accepted())
-    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, to_string(verified.reason),
+    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, verified.reason,
                            rules && rules->reject ? std::shared_ptr<const fixed_answer>{rules, &*rules->reject}
                                                   : nullptr);
   accept(self, *request, std::move(verified));
@@ -177,6 +195,7 @@ void give_up_waiting(self_pointer self, std::uint64_t number) {
   if (number != state.timer_number)
     return;
   state.asked = state.timed = false;
+  state.gave_up += state.doubted.size() + state.refused.size();
   state.doubted.clear(); // their tickets answer 503
   state.refused.clear();
 }
@@ -194,8 +213,16 @@ actor_status describe(self_pointer self) {
   out.counters = {{"accepted", static_cast<std::int64_t>(state.accepted)},
                   {"rejected", static_cast<std::int64_t>(state.rejected)},
                   {"unknown", static_cast<std::int64_t>(state.unknown)},
+                  {"handshakes", static_cast<std::int64_t>(state.handshakes)},
+                  {"wrong_methods", static_cast<std::int64_t>(state.wrong_methods)},
+                  {"overloaded", static_cast<std::int64_t>(state.overloaded)},
+                  {"gave_up", static_cast<std::int64_t>(state.gave_up)},
                   {"planned_again", static_cast<std::int64_t>(state.planned_again)},
                   {"waiting", static_cast<std::int64_t>(state.doubted.size() + state.refused.size())}};
+  for (std::size_t i = 1; i < state.refusals.size(); ++i) // every reason, also those that did not happen
+    out.counters.emplace_back("rejected:" + std::string{to_string(static_cast<verify_reason>(i))}, state.refusals[i]);
+  if (state.timed)
+    out.next_wake_at = state.timer_at;
   return out;
 }
 

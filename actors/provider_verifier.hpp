@@ -2,13 +2,16 @@
 
 #include "actors/actor_support.hpp"
 #include "actors/engine_context.hpp"
+#include "core/verify_reason.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,7 +65,10 @@ struct provider_verifier_state {
   bool timed = false; ///< the timer of what waits is set
   chance random;
   biography life;
-  std::uint64_t accepted = 0, rejected = 0, unknown = 0, planned_again = 0;
+  std::uint64_t accepted = 0, rejected = 0, unknown = 0, planned_again = 0, handshakes = 0, wrong_methods = 0;
+  std::uint64_t overloaded = 0, gave_up = 0;
+  std::array<std::uint32_t, verify_reason_count> refusals{}; ///< of `rejected`, by reason
+  std::optional<wall_time> timer_at{};                       ///< when what waits is given up
 };
 
 /// VERIFIER: signature, id, type; then the plan: one delivery for each endpoint that matches, a send credit where one

@@ -43,6 +43,8 @@ void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_
   child.routed = 0;
   child.phase = child_phase::running;
   child.since = state.given.context->wall_now();
+  child.id = state.plan->config->endpoints[plan_index].id;
+  note_restart(child);
   delivery_arguments arguments;
   arguments.context = state.given.context;
   arguments.supervisor = tenant_supervisor_actor{self};
@@ -100,6 +102,8 @@ delivery_child* wake(tenant_supervisor_self self, endpoint_no endpoint) {
     return nullptr;
   }
   auto& child = state.deliveries[endpoint];
+  child.id = state.plan->config->endpoints[*index].id;
+  child.since = state.given.context->wall_now();
   if (state.given.after_crash)
     close_rows(self, endpoint, child);
   else
@@ -162,6 +166,7 @@ void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uin
   close_credits(state, endpoint);
   state.deliveries.erase(it);
   state.given.context->counts.actors_passivated.add();
+  ++state.passivated;
 }
 
 // Once, as soon as the shard is owned: later wakes find nothing that the first round has not closed.
@@ -194,6 +199,8 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   child.budget = step.next;
   child.phase = step.quarantined ? child_phase::quarantined : child_phase::waiting;
   child.settled = false;
+  ++state.crashes;
+  note_crash(child, step.quarantined, step.restart_after);
   if (step.quarantined) {
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "delivery actor quarantined", {{"actor", state.given.path}, {"endpoint", endpoint}});
@@ -244,6 +251,7 @@ void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, boo
     return;
   }
   state.given.context->counts.actor_restarts.add();
+  ++state.restarts;
   it->second.due = true; // what was closed is due at once
   spawn_delivery(self, endpoint, it->second, *index);
 }

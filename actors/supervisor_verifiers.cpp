@@ -32,6 +32,7 @@ void spawn_verifier(tenant_supervisor_self self, const source_config& source, ve
   child.actor = self->spawn<caf::linked + caf::monitored>(provider_verifier, std::move(arguments));
   child.phase = child_phase::running;
   child.since = state.given.context->wall_now();
+  note_restart(child);
   state.given.context->verifiers.publish(state.given.config->slug, source.name, child.actor);
 }
 
@@ -84,6 +85,8 @@ bool verifier_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
   const auto step = on_crash(std::move(child.budget), self->clock().now(), state.given.context->limits.restarts);
   child.budget = step.next;
   child.phase = step.quarantined ? child_phase::quarantined : child_phase::waiting;
+  ++state.crashes;
+  note_crash(child, step.quarantined, step.restart_after);
   if (step.quarantined) {
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "verifier actor quarantined", {{"actor", state.given.path}, {"source", source}});
@@ -99,6 +102,7 @@ void restart_verifier(tenant_supervisor_self self, const std::string& source) {
     return;
   if (const auto* config = find_source(*state.plan->config, source)) {
     state.given.context->counts.actor_restarts.add();
+    ++state.restarts;
     spawn_verifier(self, *config, it->second);
   } else {
     state.verifiers.erase(it);

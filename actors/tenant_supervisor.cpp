@@ -186,6 +186,13 @@ void on_leases(self_pointer self, shard_ownership ownership) {
   close_after_crash(self);
 }
 
+void look_at_idle(self_pointer self) {
+  auto& state = self->state;
+  const auto after = state.given.context->limits.tenant_idle;
+  state.next_look_at = state.given.context->wall_now() + after;
+  self->delayed_send(self, after, atom::tick::value, idle_tick);
+}
+
 void on_tick(self_pointer self, std::uint64_t what) {
   auto& state = self->state;
   if (what == reload_tick) {
@@ -202,7 +209,7 @@ void on_tick(self_pointer self, std::uint64_t what) {
                state.routed); // if not, something comes
     return;
   }
-  self->delayed_send(self, idle_for, atom::tick::value, idle_tick);
+  look_at_idle(self);
   if (state.leaving || !is_idle(self, idle_for))
     return;
   state.leaving = true;
@@ -253,70 +260,6 @@ caf::result<bool> on_drain(self_pointer self) {
   return promise;
 }
 
-actor_status describe(self_pointer self) {
-  auto& state = self->state;
-  actor_status out;
-  state.life.describe(out);
-  out.path = state.given.path;
-  out.kind = "tenant_supervisor";
-  out.mailbox = messages_waiting(*self);
-  out.restarts = state.given.restarts;
-  out.children = static_cast<std::uint32_t>(state.verifiers.size() + state.deliveries.size());
-  out.node = state.given.context->node_name;
-  out.epoch = state.given.ownership.epoch;
-  out.counters = {{"config_version", state.plan->config->version},
-                  {"requests_waiting", static_cast<std::int64_t>(state.waiting.size())}};
-  return out;
-}
-
-actor_status describe_silent(self_pointer self, std::string path, std::string kind, std::string_view state,
-                             wall_time since, std::uint32_t restarts) {
-  actor_status out;
-  out.path = std::move(path);
-  out.kind = std::move(kind);
-  out.state = state;
-  out.since = since;
-  out.restarts = restarts;
-  out.node = self->state.given.context->node_name;
-  out.epoch = self->state.given.ownership.epoch;
-  return out;
-}
-
-// Asks every running child; those between two incarnations are described here.
-caf::result<handed<actor_statuses>> on_tree(self_pointer self) {
-  auto& state = self->state;
-  auto promise = self->make_response_promise<handed<actor_statuses>>();
-  auto all = std::make_shared<actor_statuses>();
-  all->push_back(describe(self));
-  auto left = std::make_shared<countdown>([all, promise]() mutable { promise.deliver(hand(std::move(*all))); });
-  const auto ask = [&](const auto& child, const std::string& path, const std::string& kind) {
-    left->expect();
-    self->request(child.actor, child_answer_max, atom::status::value)
-      .then(
-        [all, left](const handed<actor_status>& status) {
-          all->push_back(status.take());
-          left->done();
-        },
-        [=, since = child.since, restarts = child.budget.total](const caf::error&) { // shown, not hidden
-          all->push_back(describe_silent(self, path, kind, "not_answering", since, restarts));
-          left->done();
-        });
-  };
-  const auto show = [&](const auto& child, const std::string& path, const std::string& kind) {
-    if (child.phase == child_phase::running)
-      ask(child, path, kind);
-    else
-      all->push_back(describe_silent(self, path, kind, to_string(child.phase), child.since, child.budget.total));
-  };
-  for (const auto& [source, child] : state.verifiers)
-    show(child, state.given.path + "/sources/" + source, "provider_verifier");
-  for (const auto& each : state.plan->config->endpoints)
-    if (const auto found = state.deliveries.find(each.no); found != state.deliveries.end())
-      show(found->second, state.given.path + "/deliveries/" + to_string(each.id), "delivery");
-  left->done();
-  return promise;
-}
-
 } // namespace
 
 tenant_supervisor_state::~tenant_supervisor_state() {
@@ -341,13 +284,14 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
                    "started");
   self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
-  self->delayed_send(self, state.given.context->limits.tenant_idle, atom::tick::value, idle_tick);
+  look_at_idle(self);
   close_after_crash(self);
   return {
     [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },
     [=](atom::committed, const handed<committed_batch>& batch) { on_committed(self, batch.take()); },
     [=](atom::due, endpoint_no endpoint, std::int64_t at_us) {
       ++self->state.routed;
+      self->state.given.context->counts.due_hints_taken.add();
       active(self);
       route_due(self, endpoint, from_unix_us(at_us));
     },
@@ -363,8 +307,8 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
     [=](atom::restart, const std::string& source) { restart_verifier(self, source); },
     [=](atom::tick, std::uint64_t what) { on_tick(self, what); },
     [=](atom::drain) { return on_drain(self); },
-    [=](atom::status) { return hand(describe(self)); },
-    [=](atom::tree) { return on_tree(self); },
+    [=](atom::status) { return hand(describe_supervisor(self)); },
+    [=](atom::tree, const handed<child_question>& question) { return hand(describe_children(self, question.look())); },
   };
 }
 

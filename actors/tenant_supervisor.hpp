@@ -4,6 +4,7 @@
 #include "actors/delivery.hpp"
 #include "actors/engine_context.hpp"
 #include "actors/provider_verifier.hpp"
+#include "actors/tree_parts.hpp"
 #include "core/restart_budget.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -45,6 +46,8 @@ struct verifier_child {
   child_phase phase = child_phase::running;
   restart_budget budget;
   wall_time since{};
+  child_history history;
+  std::optional<wall_time> retry_at{}; ///< while it does not run
 };
 
 struct delivery_child {
@@ -58,6 +61,9 @@ struct delivery_child {
   bool due = false; ///< something was due meanwhile
   bool settled = false; ///< while it waits: no credit of the former incarnation is out any more
   wall_time since{};
+  endpoint_id id;
+  child_history history;
+  std::optional<wall_time> retry_at{}; ///< while it does not run
 };
 
 struct tenant_supervisor_state {
@@ -82,8 +88,10 @@ struct tenant_supervisor_state {
   std::deque<ingest_request_ptr> waiting;      ///< requests for a source that the plan does not know
   std::uint64_t routed = 0;                    ///< messages from NODE that it counts too
   mono_time active_at{};
-  bool leaving = false; ///< idle: its VERIFIERs are withdrawn, NODE is asked next
-  bool gone = false;    ///< the tenant is deleted: STORE closes its deliveries
+  wall_time next_look_at{};                                ///< whether it is idle
+  std::uint64_t crashes = 0, restarts = 0, passivated = 0; ///< of its children
+  bool leaving = false;                                    ///< idle: its VERIFIERs are withdrawn, NODE is asked next
+  bool gone = false;                                       ///< the tenant is deleted: STORE closes its deliveries
   bool draining = false;
   biography life;
 };
@@ -92,6 +100,24 @@ using tenant_supervisor_self = tenant_supervisor_actor::stateful_pointer<tenant_
 
 tenant_supervisor_actor::behavior_type tenant_supervisor(tenant_supervisor_self self,
                                                          tenant_supervisor_arguments given);
+
+// What is seen of it: supervisor_inspection.cpp.
+actor_status describe_supervisor(tenant_supervisor_self self);
+/// Its children, without asking them. Only those that it has a record of; the others are at rest.
+supervisor_part describe_children(tenant_supervisor_self self, const child_question& question);
+/// A child crashed, or runs again.
+template <class Child>
+void note_crash(Child& child, bool quarantined, milliseconds restart_after) {
+  child.retry_at = child.since + restart_after;
+  note_transition(child.history, {child.since, "running", quarantined ? "quarantined" : "restarting", "crashed"});
+}
+template <class Child>
+void note_restart(Child& child) {
+  if (child.history.empty())
+    return; // its first start
+  child.retry_at.reset();
+  note_transition(child.history, {child.since, child.history.front().to, "running", "restarted"});
+}
 
 // DELIVERY children: supervisor_deliveries.cpp.
 /// Hands committed rides and the news that something is due to the endpoint's DELIVERY, waking it if need be.

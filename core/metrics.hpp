@@ -1,5 +1,8 @@
 #pragma once
 
+#include "core/outcome.hpp"
+#include "core/verify_reason.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -50,6 +53,27 @@ private:
   std::atomic<std::uint64_t> sum_us_{0};
 };
 
+/// How many at once: batches of commits. Bucket i counts values <= bounds[i].
+class size_histogram {
+public:
+  static constexpr std::array<std::uint64_t, 11> bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1'024};
+  void observe(std::uint64_t size) noexcept {
+    std::size_t i = 0;
+    while (i < bounds.size() && size > bounds[i])
+      ++i;
+    buckets_[i].fetch_add(1, std::memory_order_relaxed);
+    sum_.fetch_add(size, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t bucket(std::size_t i) const noexcept {
+    return buckets_[i].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
+
+private:
+  std::array<std::atomic<std::uint64_t>, bounds.size() + 1> buckets_{};
+  std::atomic<std::uint64_t> sum_{0};
+};
+
 /// Everything the node counts, as plain atomics; `net` renders it as `postrider_…`. One instance a process, handed to
 /// each part.
 struct metrics {
@@ -62,15 +86,25 @@ struct metrics {
   gauge ingest_open;                ///< requests without an answer
   gauge connections_public, connections_operator;
   counter tls_handshakes_failed; ///< of both listeners
+  std::array<counter, verify_reason_count> ingest_refusals; ///< of `ingest_rejected`, by reason
   // store
   counter accept_batches, accept_rows, record_batches, record_rows, record_missed, claim_calls, claim_rows;
   latency_histogram accept_commit_latency, record_commit_latency;
+  size_histogram accept_batch_size, record_batch_size;
+  gauge accept_queue_max, accept_queue_bytes, accept_queue_bytes_max;
+  gauge store_connections, store_connections_wanted; ///< of the engine: open now, and when all is well
+  gauge management_connections;                      ///< made when they are needed
   counter store_reconnects, store_call_timeouts, store_in_doubt;
   gauge accept_queue, record_queue, database_up;
   // delivery
   counter attempts_started, attempts_succeeded, attempts_failed, attempts_interrupted, attempts_refused;
   counter deliveries_succeeded, deliveries_dead, deliveries_retried;
+  std::array<counter, attempt_reason_count> attempt_failures; ///< of `attempts_failed`, by reason
+  counter deliveries_accepted;                                ///< created with their events
   counter breaker_opened, breaker_closed;
+  gauge breakers_open;                ///< of endpoints whose actor lives; half open ones too
+  counter due_hints, due_hints_taken; ///< told by the poll; taken up by a supervisor, or not wanted
+  gauge endpoint_connections_max;
   latency_histogram delivery_latency; ///< event id's time to successful outcome
   gauge attempts_running, endpoint_connections;
   // actors

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -20,6 +21,8 @@ enum class verify_reason : std::uint8_t {
   verify_token_mismatch,
   unreadable_id,
 };
+
+inline constexpr std::size_t verify_reason_count = 12;
 
 /// The `code` of the 401; a literal.
 std::string_view to_string(verify_reason reason) noexcept;

@@ -5,6 +5,7 @@
 #include "config/address.hpp"
 #include "config/log_fields.hpp"
 #include "core/metrics.hpp"
+#include "core/progress.hpp"
 #include "core/version.hpp"
 #include "daemon/database_reach.hpp"
 #include "daemon/node_readiness.hpp"
@@ -20,6 +21,7 @@
 #include "persistence/postgres_store.hpp"
 #include "persistence/stop_signal.hpp"
 
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -31,6 +33,13 @@ constexpr milliseconds database_retry{1'000};  // between attempts to reach a da
 constexpr milliseconds reach_patience{10'000}; // of the start; a database that takes longer is treated as away
 constexpr milliseconds reach_look{50};         // how soon a stop is noticed while an attempt to reach it runs
 constexpr milliseconds operator_patience{500}; // for the operator listener's last answers
+// How long a part of the delivery loop may go without progress: above the deadline of one of its calls
+// (postgres_store.cpp), and of connecting where it may have to.
+constexpr milliseconds poll_patience{40'000};
+constexpr milliseconds call_patience{12'000};
+constexpr milliseconds accept_patience{10'000};
+constexpr milliseconds hint_patience{10'000};
+constexpr milliseconds io_patience{3'000};
 constexpr const char* unreachable_database = "host=/nonexistent dbname=none"; // answers as one that is away
 
 /// `unreadable`: the first block that cannot be read. A guard that left one out would let through what it must not.
@@ -71,6 +80,7 @@ struct engine::parts {
   [[nodiscard]] database_reach begin_reaching() const;
   result<std::optional<secret_key>> reach_first();
   result<void> start_store();
+  [[nodiscard]] std::vector<part_progress> progress();
   void keep_reaching();
   void stop_reaching();
   void fail(const problem& what) {
@@ -84,6 +94,9 @@ struct engine::parts {
   std::shared_ptr<metrics> counts = std::make_shared<metrics>();
   std::shared_ptr<db_clock> clock = std::make_shared<db_clock>();
   std::shared_ptr<lease_trust> trust = std::make_shared<lease_trust>();
+  std::shared_ptr<store_pulses> pulses = std::make_shared<store_pulses>();
+  std::mutex hints_mutex; ///< of the next
+  transit_watch hints;
   std::shared_ptr<ingest_admission> admission = std::make_shared<ingest_admission>();
   std::shared_ptr<target_guard> guard;
   io_threads threads;
@@ -121,7 +134,8 @@ engine::parts::parts(engine_options given)
             {.trusts_leases = [this] { return trust->holds(boottime_ns()); },
              .since_last_turn = [this] { return actors.since_last_turn(); },
              .server_healthy = options.server ? std::function<bool()>{[this] { return options.server->healthy(); }}
-                                              : std::function<bool()>{}}} {}
+                                              : std::function<bool()>{},
+             .parts = [this] { return progress(); }}} {}
 
 engine::engine(engine_options options) : parts_{std::make_unique<parts>(std::move(options))} {}
 
@@ -162,9 +176,26 @@ postgres_store_options engine::parts::store_options() {
   out.counts = counts;
   out.clock = clock;
   out.trust = trust;
+  out.pulses = pulses;
   out.accept_writers = static_cast<int>(options.values.database.accept_writers);
   out.accept_linger = std::chrono::microseconds{options.values.database.accept_linger_us};
   out.refused = [this](const problem& what) { fail(what); };
+  return out;
+}
+
+/// The parts of the delivery loop but NODE. From any thread; asks nobody.
+std::vector<part_progress> engine::parts::progress() {
+  std::vector<part_progress> out{{"poll", pulses->poll.last(), poll_patience},
+                                 {"claim", pulses->claim.last(), call_patience},
+                                 {"lookup", pulses->lookup.last(), call_patience},
+                                 {"outcome", pulses->outcome.last(), call_patience}};
+  for (const auto& each : pulses->accept)
+    out.push_back({"accept", each.last(), accept_patience});
+  for (std::size_t i = 0; i < threads.size(); ++i)
+    out.push_back({"io", threads.last_turn(i), io_patience});
+  const std::lock_guard lock{hints_mutex};
+  out.push_back(
+    {"hints", hints.look(counts->due_hints.value(), counts->due_hints_taken.value(), now()), hint_patience});
   return out;
 }
 
@@ -172,6 +203,7 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
   management_store_options store_of_api;
   store_of_api.url = std::move(url);
   store_of_api.master_key = key;
+  store_of_api.lease_ttl = milliseconds{options.values.cluster.lease_ttl_ms};
   store_of_api.changed = [this](tenant_no tenant) { ready.configuration_changed({tenant}); };
   const auto& delivery = options.values.delivery;
   api_options api{.http_allowed = http_allowed,
@@ -184,8 +216,9 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
     store_of_api.plans[name] = {quotas.ingest_per_s, quotas.ingest_bytes_per_s, quotas.sources, quotas.endpoints,
                                 quotas.backlog,      quotas.retention_days};
   }
-  return std::make_unique<node_routes>(store_of_api, api,
-                                       node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts});
+  return std::make_unique<node_routes>(
+    store_of_api, api,
+    node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts, options.values.node.name});
 }
 
 void engine::parts::make_sender() {

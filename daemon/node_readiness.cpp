@@ -13,6 +13,14 @@ dependency_status node_readiness::database() const {
   return {"database", database_ok_, database_ok_ ? "answers" : database_detail_};
 }
 
+dependency_status node_readiness::delivery() const {
+  const auto now = ask_.now();
+  auto parts = ask_.parts ? ask_.parts() : std::vector<part_progress>{};
+  parts.push_back({"actors", now - ask_.since_last_turn(), turn_max});
+  const auto stuck = stuck_part(parts, now);
+  return {"delivery", !stuck, stuck.value_or("makes progress")};
+}
+
 void node_readiness::drain() {
   const std::lock_guard lock{mutex_};
   draining_ = true;
@@ -21,12 +29,10 @@ void node_readiness::drain() {
 std::vector<dependency_status> node_readiness::check() const {
   const auto shards = shards_.load();
   const bool trusted = shards > 0 && ask_.trusts_leases();
-  const auto idle = ask_.since_last_turn();
-  const bool turning = idle < turn_max;
   return {
     database(),
     {"leases", trusted, trusted ? std::to_string(shards) + " shards" : "no shard's lease is held"},
-    {"delivery", turning, turning ? "makes progress" : "no turn of the delivery loop for more than 3 s"},
+    delivery(),
     {"draining", !draining(), draining() ? "the node is stopping" : "no"},
   };
 }

@@ -2,6 +2,7 @@
 
 #include "actors/inspection.hpp"
 #include "actors/store.hpp"
+#include "core/progress.hpp"
 #include "core/shard.hpp"
 
 #include <atomic>
@@ -22,8 +23,11 @@ public:
     std::function<bool()> trusts_leases;                        ///< now
     std::function<std::chrono::milliseconds()> since_last_turn; ///< of the delivery loop
     std::function<bool()> server_healthy;                       ///< of the private PostgreSQL; empty: there is none
+    /// The other parts of the delivery loop (core/progress.hpp); empty: none is known.
+    std::function<std::vector<part_progress>()> parts{};
+    std::function<mono_time()> now = &mono_time::clock::now;
   };
-  /// Without a turn for so long the delivery loop makes no progress.
+  /// Without a turn of the actors for so long the delivery loop makes no progress.
   static constexpr std::chrono::milliseconds turn_max{3'000};
 
   /// `next` gets every report after this has seen it.
@@ -43,6 +47,7 @@ public:
 
 private:
   [[nodiscard]] dependency_status database() const;
+  [[nodiscard]] dependency_status delivery() const;
 
   store_events& next_;
   probes ask_;

@@ -17,8 +17,9 @@ std::vector<api_route> documented(std::vector<api_route> routes) {
   return routes;
 }
 
-std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node) {
-  auto more = operator_routes(node.actors, node.ready, *node.counts);
+std::vector<api_route> with_operations(std::vector<api_route> routes, const node_routes::reach& node,
+                                       operator_reads& reads) {
+  auto more = operator_routes({node.actors, reads, node.ready, *node.counts, node.name});
   routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
   return routes;
 }
@@ -31,7 +32,7 @@ node_routes::node_routes(const management_store_options& store, const api_option
     , ingest_{node.gate, node.admission}
     , public_api_{documented(api_routes(store_, api)), auth_, worker_}
     , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}, {"/openapi.json", &public_api_}}}
-    , operator_{with_operations(documented(api_routes(store_, api)), node), auth_, worker_} {}
+    , operator_{with_operations(documented(api_routes(store_, api)), node, store_.operators()), auth_, worker_} {}
 
 node_routes::~node_routes() {
   worker_.stop();

@@ -25,6 +25,7 @@ public:
     inspection& actors;
     const readiness& ready;
     std::shared_ptr<metrics> counts;
+    std::string name; ///< of the node
   };
   node_routes(const management_store_options& store, const api_options& api, const reach& node);
   /// LISTENER must not call it any more.

@@ -1,5 +1,6 @@
 #include "net/http_sender.hpp"
 
+#include "core/metrics.hpp"
 #include "net/io_threads.hpp"
 #include "net/lane_choice.hpp"
 #include "net/sender_lane.hpp"
@@ -42,6 +43,7 @@ http_sender::http_sender(io_threads& threads, const sender_settings& settings,
                             .guard = std::move(guard),
                             .tls = std::move(tls),
                             .connections_max = bounded_by_descriptors(settings.connections_max)}) {
+  counts.endpoint_connections_max.set(node_->connections_max);
   for (std::size_t thread = 0; thread < threads.size(); ++thread) {
     const connection_pool::limits limits{.idle_max = std::max<std::size_t>(settings.idle_max / threads.size(), 1),
                                          .idle_timeout = settings.idle_timeout,

@@ -1,8 +1,11 @@
 #include "net/io_threads.hpp"
 
+#include "core/progress.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -18,10 +21,22 @@ struct io_threads::worker {
   // The hint 1 says that one thread runs the loop: Asio then skips the wake-up when that thread posts to itself.
   boost::asio::io_context context{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running{context.get_executor()};
+  boost::asio::steady_timer timer{context};
+  pulse turns;
   std::thread thread;
+
+  void turn() {
+    turns.beat(mono_time::clock::now());
+    timer.expires_after(turn_gap);
+    timer.async_wait([this](const boost::system::error_code& stopped) {
+      if (!stopped)
+        turn();
+    });
+  }
 
   void run(std::size_t index) {
     pthread_setname_np(pthread_self(), ("io-" + std::to_string(index)).c_str());
+    turn();
     while (!context.stopped()) {
       try {
         context.run();
@@ -60,9 +75,15 @@ void io_threads::stop() {
   running_ = false;
   for (auto& each : workers_)
     each->context.stop();
-  for (auto& each : workers_)
+  for (auto& each : workers_) {
     if (each->thread.joinable())
       each->thread.join();
+    each->turns.rest();
+  }
+}
+
+std::optional<mono_time> io_threads::last_turn(std::size_t index) const noexcept {
+  return workers_[index]->turns.last();
 }
 
 void io_threads::post(std::size_t index, std::function<void()> work) {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "core/time.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace boost::asio {
@@ -37,6 +40,10 @@ public:
 
   /// Runs `work` on that thread; from any thread, never blocks. An exception out of it is logged and ends nothing else.
   void post(std::size_t index, std::function<void()> work);
+  /// When that thread last made a turn: each handles a timer of its own every `turn_gap`, so a thread that is held up
+  /// shows. Nothing: it does not run. From any thread.
+  static constexpr milliseconds turn_gap{500};
+  [[nodiscard]] std::optional<mono_time> last_turn(std::size_t index) const noexcept;
   /// Whether the caller is that thread.
   [[nodiscard]] bool on_thread(std::size_t index) const noexcept;
 

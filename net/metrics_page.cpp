@@ -1,5 +1,6 @@
 #include "net/metrics_page.hpp"
 
+#include "actors/ingest.hpp"
 #include "core/version.hpp"
 
 #include <prometheus/metric_family.h>
@@ -64,6 +65,23 @@ public:
     out.sample_sum = static_cast<double>(value.sum_us()) * micro;
     families_.back().metric.push_back(std::move(one));
   }
+  void histogram(std::string_view name, const size_histogram& value, std::string_view help) {
+    family(name, MetricType::Histogram, help);
+    ClientMetric one;
+    auto& out = one.histogram;
+    for (std::size_t i = 0; i <= size_histogram::bounds.size(); ++i) {
+      out.sample_count += value.bucket(i);
+      const auto bound = i < size_histogram::bounds.size() ? static_cast<double>(size_histogram::bounds[i])
+                                                           : std::numeric_limits<double>::infinity();
+      out.bucket.push_back({out.sample_count, bound});
+    }
+    out.sample_sum = static_cast<double>(value.sum());
+    families_.back().metric.push_back(std::move(one));
+  }
+  void bound(std::string_view name, std::int64_t value, std::string_view help) {
+    family(name, MetricType::Gauge, help);
+    sample(value);
+  }
   [[nodiscard]] std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
 private:
@@ -79,6 +97,9 @@ void ingest(page& out, const metrics& counts) {
   out.sample(counts.ingest_handshake.value(), {{"result", "handshake"}});
   out.sample(counts.ingest_overloaded.value(), {{"result", "overloaded"}});
   out.sample(counts.ingest_unavailable.value(), {{"result", "unavailable"}});
+  out.family("ingest_refusals_total", MetricType::Counter, "Webhooks not verified (401), by reason.");
+  for (std::size_t i = 1; i < verify_reason_count; ++i)
+    out.sample(counts.ingest_refusals[i].value(), {{"reason", std::string{to_string(static_cast<verify_reason>(i))}}});
   out.count("http_invalid_requests_total", counts.ingest_invalid_http,
             "Requests refused because they are not valid HTTP.");
   out.count("ingest_body_bytes_total", counts.ingest_bytes, "Bytes of bodies received at ingest URLs.");
@@ -86,6 +107,7 @@ void ingest(page& out, const metrics& counts) {
             "Requests refused with 503 because too many bodies are being read.");
   out.histogram("ingest_duration_seconds", counts.ingest_latency, "From the whole request to its answer.");
   out.level("ingest_open_requests", counts.ingest_open, "Ingest requests without an answer.");
+  out.bound("ingest_open_requests_max", ingest_admission::events_max, "Greatest number of them; beyond: 503.");
   out.family("http_open_connections", MetricType::Gauge, "Connections of the listeners.");
   out.sample(counts.connections_public.value(), {{"listener", "public"}});
   out.sample(counts.connections_operator.value(), {{"listener", "operator"}});
@@ -97,17 +119,27 @@ void store(page& out, const metrics& counts) {
   out.count("store_accept_batches_total", counts.accept_batches, "Commits of accepted events.");
   out.count("store_accept_events_total", counts.accept_rows, "Events in those commits.");
   out.histogram("store_accept_commit_duration_seconds", counts.accept_commit_latency, "Duration of one such commit.");
+  out.histogram("store_accept_batch_events", counts.accept_batch_size, "Events of one such commit.");
   out.level("store_accept_queue_events", counts.accept_queue, "Verified events that wait for a commit.");
+  out.level("store_accept_queue_events_max", counts.accept_queue_max, "Greatest number of them; beyond: 503.");
+  out.level("store_accept_queue_bytes", counts.accept_queue_bytes, "Bytes of the events that wait for a commit.");
+  out.level("store_accept_queue_bytes_max", counts.accept_queue_bytes_max, "Greatest number of them; beyond: 503.");
   out.count("store_record_batches_total", counts.record_batches, "Commits of outcomes.");
   out.count("store_record_outcomes_total", counts.record_rows, "Outcomes in those commits.");
   out.count("store_record_missed_total", counts.record_missed, "Guarded writes that found another state or fence.");
   out.histogram("store_record_commit_duration_seconds", counts.record_commit_latency, "Duration of one such commit.");
+  out.histogram("store_record_batch_outcomes", counts.record_batch_size, "Outcomes of one such commit.");
   out.level("store_record_queue_outcomes", counts.record_queue, "Outcomes that wait for a commit.");
   out.count("store_claims_total", counts.claim_calls, "Claims of due deliveries.");
   out.count("store_claimed_deliveries_total", counts.claim_rows, "Deliveries claimed.");
   out.count("store_reconnects_total", counts.store_reconnects, "Connections to PostgreSQL made again.");
   out.count("store_call_timeouts_total", counts.store_call_timeouts, "Calls cut off by the watchdog.");
   out.count("store_in_doubt_total", counts.store_in_doubt, "Commits whose outcome had to be resolved.");
+  out.family("store_connections", MetricType::Gauge, "Connections to PostgreSQL that are open, by who uses them.");
+  out.sample(counts.store_connections.value(), {{"user", "engine"}});
+  out.sample(counts.management_connections.value(), {{"user", "management"}});
+  out.level("store_connections_wanted", counts.store_connections_wanted,
+            "Connections that the engine has open when all is well; those of the management API come as needed.");
   out.level("database_up", counts.database_up, "1 while PostgreSQL answers.");
 }
 
@@ -118,6 +150,11 @@ void delivery(page& out, const metrics& counts) {
   out.sample(counts.attempts_failed.value(), {{"outcome", "failed"}});
   out.sample(counts.attempts_interrupted.value(), {{"outcome", "interrupted"}});
   out.sample(counts.attempts_refused.value(), {{"outcome", "refused"}});
+  out.family("attempt_failures_total", MetricType::Counter, "Failed requests to endpoints, by reason.");
+  for (std::size_t i = 1; i < attempt_reason_count; ++i)
+    out.sample(counts.attempt_failures[i].value(),
+               {{"reason", std::string{to_string(static_cast<attempt_reason>(i))}}});
+  out.count("deliveries_accepted_total", counts.deliveries_accepted, "Deliveries created with their events.");
   out.family("deliveries_total", MetricType::Counter, "Deliveries that came to an end, by state.");
   out.sample(counts.deliveries_succeeded.value(), {{"state", "succeeded"}});
   out.sample(counts.deliveries_dead.value(), {{"state", "dead"}});
@@ -126,8 +163,14 @@ void delivery(page& out, const metrics& counts) {
                 "From an event's acceptance to its success at an endpoint.");
   out.count("breaker_opened_total", counts.breaker_opened, "Circuit breakers opened.");
   out.count("breaker_closed_total", counts.breaker_closed, "Circuit breakers closed.");
+  out.level("breakers_open", counts.breakers_open,
+            "Circuit breakers that are open or half open, of endpoints whose actor lives.");
+  out.count("due_hints_total", counts.due_hints, "Endpoints with due deliveries, as the poll tells their supervisors.");
+  out.count("due_hints_taken_total", counts.due_hints_taken, "Of those, the ones that supervisors have taken up.");
   out.level("attempts_running", counts.attempts_running, "Requests to endpoints under way.");
   out.level("endpoint_open_connections", counts.endpoint_connections, "Connections to endpoints.");
+  out.level("endpoint_open_connections_max", counts.endpoint_connections_max,
+            "Greatest number of them; beyond: an attempt is put off.");
 }
 
 void actors(page& out, const metrics& counts) {
@@ -140,6 +183,12 @@ void actors(page& out, const metrics& counts) {
   out.count("actor_quarantines_total", counts.actor_quarantines, "Actors not started again.");
   out.count("actors_passivated_total", counts.actors_passivated, "Idle actors put to rest.");
   out.level("shards_owned", counts.shards_owned, "Shards whose lease this node holds.");
+}
+
+void readiness_parts(page& out, const std::vector<dependency_status>& ready) {
+  out.family("ready", MetricType::Gauge, "1 where /readyz finds nothing wrong, by what it looks at.");
+  for (const auto& each : ready)
+    out.sample(each.ok ? 1 : 0, {{"dependency", each.name}});
 }
 
 void process(page& out, const process_usage& usage) {
@@ -201,8 +250,10 @@ process_usage read_process_usage() {
   return out;
 }
 
-std::string render_metrics(const metrics& counts, const process_usage& usage) {
+std::string render_metrics(const metrics& counts, const process_usage& usage,
+                           const std::vector<dependency_status>& ready) {
   page out;
+  readiness_parts(out, ready);
   ingest(out, counts);
   store(out, counts);
   delivery(out, counts);

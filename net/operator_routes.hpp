@@ -4,11 +4,21 @@
 #include "core/metrics.hpp"
 #include "net/api_router.hpp"
 
+#include <string>
 #include <vector>
 
 namespace postrider {
 
-/// `/actors…` (operator key), `/healthz`, `/readyz`, `/metrics` (no key). All must outlive the table.
-std::vector<api_route> operator_routes(inspection& actors, const readiness& ready, const metrics& counts);
+/// What the operators' pages reach; all of it must outlive the table, and `reads` the actors as well.
+struct operator_reach {
+  inspection& actors;
+  operator_reads& reads;
+  const readiness& ready;
+  const metrics& counts;
+  std::string name; ///< of this node
+};
+
+/// `/actors…`, `/cluster` (operator key), `/healthz`, `/readyz`, `/metrics` (no key).
+std::vector<api_route> operator_routes(const operator_reach& node);
 
 } // namespace postrider

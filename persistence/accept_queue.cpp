@@ -21,6 +21,8 @@ void move_expired(auto& from, std::vector<queued_accept>& late, mono_time now) {
 
 accept_queue::accept_queue(limits bounds, metrics& counts, expired_handler expired)
     : bounds_{bounds}, metrics_{counts}, expired_{std::move(expired)} {
+  metrics_.accept_queue_max.set(static_cast<std::int64_t>(bounds_.events_max));
+  metrics_.accept_queue_bytes_max.set(static_cast<std::int64_t>(bounds_.bytes_max));
   expiry_ = std::thread{[this] { watch_deadlines(); }};
 }
 
@@ -46,6 +48,7 @@ bool accept_queue::push(accept_item_ptr& item) {
     first = waiting_.empty();
     waiting_.push_back({std::move(item), weight});
     metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
+    metrics_.accept_queue_bytes.set(static_cast<std::int64_t>(bytes_));
   }
   if (first)
     filled_.notify_one();
@@ -115,6 +118,7 @@ void accept_queue::answered(std::size_t events, std::size_t bytes) {
   events_ -= events;
   bytes_ -= bytes;
   metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
+  metrics_.accept_queue_bytes.set(static_cast<std::int64_t>(bytes_));
   if (events_ == 0)
     drained_.notify_all();
 }

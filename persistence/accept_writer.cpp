@@ -42,6 +42,7 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
   for (auto& each : done) {
     bytes += each.weight;
     if (each.item->outcome == accept_outcome::accepted) {
+      environment.counts.deliveries_accepted.add(each.item->deliveries.size());
       for (const auto& delivery : each.item->deliveries)
         if (!delivery.ride)
           closed.push_back(delivery.id);
@@ -59,8 +60,10 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
   environment.events.accepted(std::move(batch));
 }
 
-accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog)
-    : environment_{std::move(environment)}, session_{std::move(options), dog, environment_.counts} {
+accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress)
+    : environment_{std::move(environment)}
+    , session_{std::move(options), dog, environment_.counts}
+    , progress_{progress} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -74,6 +77,7 @@ void accept_writer::stop(mono_time until) {
   stop_.request();
   if (thread_.joinable())
     thread_.join();
+  progress_.ended();
 }
 
 bool accept_writer::past_the_end() const {
@@ -115,6 +119,8 @@ void accept_writer::run() {
     if (pause_.count() > 0)
       stop_.wait_for(std::exchange(pause_, milliseconds{0})); // also while draining: the end is asked for afterwards
     auto batch = environment_.queue.take(clock_type::now() + milliseconds{500});
+    if (batch.empty())
+      progress_.idle(clock_type::now());
     if (!batch.empty())
       write(std::move(batch));
     else if (environment_.queue.closed() && stop_.wait_for(milliseconds{20}))
@@ -129,6 +135,10 @@ void accept_writer::write(std::vector<queued_accept> batch) {
   done.reserve(batch.size());
   for (auto& each : batch)
     (each.item->outcome == accept_outcome::waiting ? back : done).push_back(std::move(each));
+  if (back.empty())
+    progress_.done(clock_type::now());
+  else
+    progress_.failed(clock_type::now());
   if (!back.empty())
     environment_.queue.put_back(std::move(back));
   publish_accepts(environment_, std::move(done));
@@ -157,6 +167,7 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
   backoff_.reset();
   environment_.counts.accept_batches.add();
   environment_.counts.accept_rows.add(counts->events);
+  environment_.counts.accept_batch_size.observe(items.size());
   environment_.counts.accept_commit_latency.observe(static_cast<std::uint64_t>(
     std::chrono::duration_cast<std::chrono::microseconds>(clock_type::now() - started).count()));
   if (counts->events == items.size() && counts->rides == asked_rides(items)) {

@@ -3,6 +3,7 @@
 #include "actors/clock.hpp"
 #include "actors/store.hpp"
 #include "core/metrics.hpp"
+#include "core/progress.hpp"
 #include "persistence/accept_queue.hpp"
 #include "persistence/availability.hpp"
 #include "persistence/open_rides.hpp"
@@ -34,7 +35,8 @@ struct accept_environment {
 /// long, is bisected.
 class accept_writer {
 public:
-  accept_writer(accept_environment environment, session_options options, watchdog& dog);
+  /// `progress`: where it tells that it works; nothing: nowhere.
+  accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress = nullptr);
   ~accept_writer();
   accept_writer(const accept_writer&) = delete;
   accept_writer& operator=(const accept_writer&) = delete;
@@ -61,6 +63,7 @@ private:
   std::atomic<mono_time> end_{mono_time::max()};
   mono_time first_minute_until_{}; ///< the database said that it is the first minute of a day
   milliseconds pause_{0};          ///< before the next batch, after a failure that time may heal
+  work_pulse progress_;
   std::thread thread_;
 };
 

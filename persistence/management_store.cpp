@@ -8,6 +8,7 @@
 #include "persistence/event_repository.hpp"
 #include "persistence/key_repository.hpp"
 #include "persistence/management_calls.hpp"
+#include "persistence/operator_reads.hpp"
 #include "persistence/source_repository.hpp"
 #include "persistence/tenant_repository.hpp"
 
@@ -38,7 +39,8 @@ struct postgres_management_store::parts {
 
   const management_store_options options;
   api_key_cache keys;
-  management_queue queue; ///< last: its threads use the others
+  management_queue queue; ///< its threads use the others
+  postgres_operator_reads operators{queue, options.lease_ttl};
 };
 
 postgres_management_store::postgres_management_store(management_store_options options, metrics& counts)
@@ -47,6 +49,10 @@ postgres_management_store::~postgres_management_store() = default;
 
 void postgres_management_store::stop() {
   parts_->queue.stop();
+}
+
+operator_reads& postgres_management_store::operators() noexcept {
+  return parts_->operators;
 }
 
 void postgres_management_store::find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) {

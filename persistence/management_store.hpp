@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/inspection.hpp"
 #include "actors/management_store.hpp"
 #include "core/metrics.hpp"
 #include "core/secret_box.hpp"
@@ -20,6 +21,7 @@ struct management_store_options {
   std::size_t workers = 2; ///< threads, each with a connection
   std::size_t waiting_max = 256;
   milliseconds call_deadline{5'000}; ///< from the call to its answer; statements end before
+  milliseconds lease_ttl{6'000};     ///< a node that was not heard of for so long is gone
 };
 
 /// The management store on PostgreSQL. Connects by itself and for ever; exists also while the database is away.
@@ -38,6 +40,9 @@ public:
   /// Fails what waits, lets what runs end, joins the threads: afterwards there is no callback but 503 from the caller's
   /// own thread. Idempotent.
   void stop();
+
+  /// What operators read, on these threads and connections.
+  operator_reads& operators() noexcept;
 
   void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) override;
 

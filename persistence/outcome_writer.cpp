@@ -121,8 +121,13 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
 }
 
 outcome_writer::outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts,
-                               session_options options, watchdog& dog)
-    : queue_{queue}, rides_{rides}, reports_{reports}, metrics_{counts}, session_{std::move(options), dog, counts} {
+                               session_options options, watchdog& dog, pulse* progress)
+    : queue_{queue}
+    , rides_{rides}
+    , reports_{reports}
+    , metrics_{counts}
+    , session_{std::move(options), dog, counts}
+    , progress_{progress} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -136,6 +141,7 @@ void outcome_writer::stop(mono_time until) {
   stop_.request();
   if (thread_.joinable())
     thread_.join();
+  progress_.ended();
 }
 
 bool outcome_writer::ensure_connected() {
@@ -166,12 +172,17 @@ void outcome_writer::run() {
       stop_.wait_for(std::exchange(pause_, milliseconds{0}));
     auto batch = queue_.take(clock_type::now() + milliseconds{500});
     if (batch.empty()) {
+      progress_.idle(clock_type::now());
       if (stop_.requested())
         return;
       continue;
     }
     std::vector<outcome_write> back;
     write(batch, back);
+    if (back.empty())
+      progress_.done(clock_type::now());
+    else
+      progress_.failed(clock_type::now());
     if (!back.empty())
       queue_.put_back(std::move(back));
   }
@@ -185,6 +196,7 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());
+  metrics_.record_batch_size.observe(writes.size());
   metrics_.record_commit_latency.observe(static_cast<std::uint64_t>(
     std::chrono::duration_cast<std::chrono::microseconds>(clock_type::now() - started).count()));
   tell(writes, std::move(*results));

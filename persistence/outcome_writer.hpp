@@ -2,6 +2,7 @@
 
 #include "actors/store.hpp"
 #include "core/metrics.hpp"
+#include "core/progress.hpp"
 #include "persistence/availability.hpp"
 #include "persistence/open_rides.hpp"
 #include "persistence/record_queue.hpp"
@@ -27,7 +28,7 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
 class outcome_writer {
 public:
   outcome_writer(record_queue& queue, open_rides& rides, availability& reports, metrics& counts,
-                 session_options options, watchdog& dog);
+                 session_options options, watchdog& dog, pulse* progress = nullptr);
   ~outcome_writer();
   outcome_writer(const outcome_writer&) = delete;
   outcome_writer& operator=(const outcome_writer&) = delete;
@@ -54,6 +55,7 @@ private:
   stop_signal stop_;
   std::atomic<mono_time> end_{mono_time::max()};
   milliseconds pause_{0};
+  work_pulse progress_;
   std::thread thread_;
 };
 

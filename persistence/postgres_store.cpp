@@ -91,6 +91,7 @@ struct postgres_store::parts {
   void schedule();
 
   const postgres_store_options options;
+  const std::shared_ptr<store_pulses> pulses;
   store_events& events;
   watchdog dog;
   availability reports;
@@ -114,6 +115,7 @@ struct postgres_store::parts {
 
 postgres_store::parts::parts(postgres_store_options given, store_events& receiver)
     : options{std::move(given)}
+    , pulses{options.pulses ? options.pulses : std::make_shared<store_pulses>()}
     , events{receiver}
     , reports{events, *options.counts}
     , claims{*options.counts}
@@ -146,9 +148,16 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
 void postgres_store::parts::schedule() {
   poll.every(milliseconds{250}, "sweep", [this](session& on) { return sweeps.sweep(on); });
   poll.every(milliseconds{500}, "configuration poll", [this](session& on) { return changes.poll(on); });
-  poll.every(milliseconds{1'000}, "due poll", [this](session& on) { return sweeps.poll_due(on); });
+  poll.every(milliseconds{1'000}, "due poll", [this](session& on) {
+    auto failure = sweeps.poll_due(on);
+    if (!failure)
+      pulses->poll.beat(clock_type::now());
+    return failure;
+  });
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
   poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
+  claim.tell_progress(pulses->claim);
+  lookup.tell_progress(pulses->lookup);
   upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
   upkeep.every(milliseconds{5'000}, "counters", fold_counters);
   maintenance.every(milliseconds{3'600'000}, "expired", drop_expired);
@@ -175,9 +184,11 @@ result<void> postgres_store::start() {
   p.lookup.start();
   p.claim.start();
   p.recorder = std::make_unique<outcome_writer>(p.outcomes, p.rides, p.reports, *p.options.counts,
-                                                session_of(p.options, "outcome", true, record_statements()), p.dog);
+                                                session_of(p.options, "outcome", true, record_statements()), p.dog,
+                                                &p.pulses->outcome);
   for (int i = 0; i < std::clamp(p.options.accept_writers, 1, 4); ++i)
-    p.writers.push_back(std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog));
+    p.writers.push_back(std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog,
+                                                        &p.pulses->accept.at(static_cast<std::size_t>(i))));
   return {};
 }
 
@@ -216,7 +227,8 @@ void postgres_store::stop(milliseconds deadline) {
   p.recorder->stop(until);
   for (auto* each : {&p.claim, &p.lookup, &p.poll, &p.upkeep, &p.maintenance})
     each->stop(left()); // those that were told an earlier end keep it
-  p.keeper.stop();      // the leases, as the last act
+  p.pulses->poll.rest();
+  p.keeper.stop(); // the leases, as the last act
 }
 
 bool postgres_store::accept(accept_item_ptr& item) {

@@ -3,6 +3,7 @@
 #include "actors/clock.hpp"
 #include "actors/store.hpp"
 #include "core/metrics.hpp"
+#include "core/progress.hpp"
 #include "core/result.hpp"
 #include "core/secret_box.hpp"
 
@@ -24,6 +25,7 @@ struct postgres_store_options {
   std::shared_ptr<metrics> counts;
   std::shared_ptr<db_clock> clock;            ///< set by the lease keeper
   std::shared_ptr<lease_trust> trust;         ///< set by the lease keeper
+  std::shared_ptr<store_pulses> pulses{};     ///< set by the threads; nothing: not wanted
   int accept_writers = 2;                     ///< 1 to 4
   std::chrono::microseconds accept_linger{0}; ///< a batch that is not full waits so long; 0: natural batching alone
   /// Called once if another live process turns out to have the node's name after `start` has returned: this process

@@ -72,11 +72,20 @@ struct session::connection_holder {
 };
 
 session::session(session_options options, watchdog& dog, metrics& counts)
-    : options_{std::move(options)}, limit_{dog}, metrics_{counts} {}
+    : options_{std::move(options)}, limit_{dog}, metrics_{counts}, lazy_{options_.role == "management"} {
+  if (!lazy_)
+    metrics_.store_connections_wanted.add(1);
+}
 
-session::~session() = default;
+session::~session() {
+  disconnect();
+  if (!lazy_)
+    metrics_.store_connections_wanted.add(-1);
+}
 
 void session::disconnect() noexcept {
+  if (connection_ && std::exchange(counted_, false))
+    (lazy_ ? metrics_.management_connections : metrics_.store_connections).add(-1);
   connection_.reset();
 }
 
@@ -110,6 +119,8 @@ std::optional<session_failure> session::connect() {
     disconnect();
     return failure;
   }
+  counted_ = true;
+  (lazy_ ? metrics_.management_connections : metrics_.store_connections).add(1);
   if (std::exchange(ever_connected_, true))
     metrics_.store_reconnects.add();
   return std::nullopt;

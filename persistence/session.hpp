@@ -120,6 +120,8 @@ private:
   metrics& metrics_;
   std::unique_ptr<connection_holder> connection_;
   bool ever_connected_ = false;
+  const bool lazy_;      ///< connects when there is something to do
+  bool counted_ = false; ///< among the open connections
 };
 
 /// Waits between attempts to connect: 50 ms, doubling to 2 s.

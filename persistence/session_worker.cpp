@@ -71,6 +71,7 @@ void session_worker::stop(milliseconds grace) {
   begin_stop(grace);
   if (thread_.joinable())
     thread_.join();
+  progress_.ended();
   std::deque<job> left, kept;
   {
     const std::lock_guard lock{mutex_};
@@ -140,6 +141,8 @@ void session_worker::run() {
     run_regular(clock_type::now());
     if (auto next = wait_for_job())
       run_job(std::move(*next));
+    else
+      progress_.idle(clock_type::now());
   }
 }
 
@@ -194,11 +197,13 @@ std::optional<session_worker::job> session_worker::wait_for_job() {
 void session_worker::run_job(job what) {
   const auto failure = what.work(session_);
   if (!failure) {
+    progress_.done(clock_type::now());
     worked();
     if (what.keep)
       kept_delay_ = milliseconds{0};
     return;
   }
+  progress_.failed(clock_type::now());
   const bool is_lost = failure->what == session_failure::kind::lost;
   if (is_lost)
     lost(*failure);

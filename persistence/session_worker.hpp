@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/metrics.hpp"
+#include "core/progress.hpp"
 #include "persistence/availability.hpp"
 #include "persistence/session.hpp"
 #include "persistence/stop_signal.hpp"
@@ -46,6 +47,8 @@ public:
   /// tries again.
   void every(milliseconds interval, std::string what, session_work work);
   void start();
+  /// Before `start`: where it tells that what is posted gets done.
+  void tell_progress(pulse& at) noexcept { progress_ = work_pulse{&at}; }
   /// False: the queue is full or the worker stops; `abandon` has been called.
   bool post(job what);
   /// That regular work is due now.
@@ -82,6 +85,7 @@ private:
   availability* reports_;
   session_role role_;
   reconnect_backoff backoff_;
+  work_pulse progress_{nullptr};
   bool pause_before_connect_ = false; ///< the last connection was lost before anything succeeded on it
   bool proved_ = false;               ///< something succeeded on this one
   std::vector<regular> regulars_;     ///< fixed once it runs

@@ -203,14 +203,15 @@ BOOST_AUTO_TEST_CASE(on_real_threads_a_thousand_events_are_accepted_delivered_dr
 
   std::mutex mutex;
   std::condition_variable told;
-  std::optional<inspection::tree> tree;
-  engine.inspect().actors([&](inspection::tree all) {
+  fake_operator_reads resting;
+  std::optional<actor_page> tree;
+  engine.inspect().page({}, resting, [&](actor_page all) {
     const std::lock_guard lock{mutex};
     tree = std::move(all);
     told.notify_all();
   });
   std::optional<problem> missing;
-  engine.inspect().actor("/node/n1/nobody", [&](result<actor_status> status) {
+  engine.inspect().actor(supervisor_path("n1", "nobody"), resting, [&](result<actor_status> status) {
     const std::lock_guard lock{mutex};
     missing = status.error();
     told.notify_all();
@@ -219,8 +220,8 @@ BOOST_AUTO_TEST_CASE(on_real_threads_a_thousand_events_are_accepted_delivered_dr
     std::unique_lock lock{mutex};
     BOOST_REQUIRE(told.wait_for(lock, 20s, [&] { return tree.has_value() && missing.has_value(); }));
   }
-  BOOST_TEST(tree->answered);
-  BOOST_TEST(tree->actors.size() == 4U);
+  BOOST_TEST(tree->nodes.front().answered);
+  BOOST_TEST(tree->data.size() == 4U);
   BOOST_TEST(missing->status == 404);
   BOOST_TEST(missing->code == "actor-unknown");
   BOOST_TEST(engine.since_last_turn() < 10s);
@@ -270,6 +271,7 @@ BOOST_AUTO_TEST_CASE(while_it_stops_others_may_still_ask) {
   actor_engine engine{{.node_name = "n1", .failed = [&](const std::string&) { ++failures; }}, counts, clock};
   edges ports{engine.events()};
   engine.start(ports, ports);
+  fake_operator_reads resting;
   std::atomic<bool> over{false};
   std::atomic<std::size_t> asked{0}, answered{0}, refused{0};
   std::thread asking{[&] {
@@ -279,7 +281,7 @@ BOOST_AUTO_TEST_CASE(while_it_stops_others_may_still_ask) {
         continue;
       }
       ++asked;
-      engine.inspect().actors([&](const inspection::tree&) { ++answered; });
+      engine.inspect().page({}, resting, [&](const actor_page&) { ++answered; });
       if (!keeper.submit(engine.gate(), "d-" + std::to_string(asked)))
         ++refused;
     }

@@ -23,11 +23,15 @@ struct counting_events final : store_events {
 struct fixture {
   bool trusts = true, healthy = true;
   std::chrono::milliseconds idle{10};
+  mono_time now{std::chrono::hours{1'000}};
+  std::vector<part_progress> parts;
   counting_events next;
   node_readiness ready{next,
                        {.trusts_leases = [this] { return trusts; },
                         .since_last_turn = [this] { return idle; },
-                        .server_healthy = [this] { return healthy; }}};
+                        .server_healthy = [this] { return healthy; },
+                        .parts = [this] { return parts; },
+                        .now = [this] { return now; }}};
 
   void all_is_well() {
     ready.availability(true, "");
@@ -75,11 +79,29 @@ BOOST_AUTO_TEST_CASE(each_part_alone_makes_it_not_ready) {
   ready.leases({});
   BOOST_TEST(failing() == only("leases"), boost::test_tools::per_element());
   all_is_well();
-  idle = node_readiness::turn_max;
+  idle = node_readiness::turn_max + 1ms;
   BOOST_TEST(failing() == only("delivery"), boost::test_tools::per_element());
   idle = 0ms;
   ready.drain();
   BOOST_TEST(failing() == only("draining"), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_stuck_part_of_the_delivery_loop_shows_and_is_named) {
+  all_is_well();
+  parts = {{"claim", now, 12s}, {"outcome", now, 12s}, {"io", now, 3s}, {"accept", std::nullopt, 10s}};
+  BOOST_TEST(failing() == nothing, boost::test_tools::per_element());
+  now += 3'001ms; // an io thread hangs, the others answer
+  for (auto& each : parts)
+    if (each.name != "io" && each.last)
+      each.last = now;
+  BOOST_TEST(failing() == only("delivery"), boost::test_tools::per_element());
+  BOOST_TEST(ready.check()[2].detail == "io: no progress for 3 s");
+  parts[2].last = now;
+  BOOST_TEST(failing() == nothing, boost::test_tools::per_element());
+  now += 12'001ms; // the claim thread hangs
+  parts[1].last = parts[2].last = now;
+  BOOST_TEST(failing() == only("delivery"), boost::test_tools::per_element());
+  BOOST_TEST(ready.check()[2].detail == "claim: no progress for 12 s");
 }
 
 BOOST_AUTO_TEST_CASE(every_report_is_passed_on) {

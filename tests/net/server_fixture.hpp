@@ -10,6 +10,7 @@
 #include "net/operator_routes.hpp"
 #include "net/tls_server.hpp"
 #include "tests/support/fake_management_store.hpp"
+#include "tests/support/fake_operator_reads.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -175,36 +176,47 @@ private:
 
 class fake_inspection final : public inspection {
 public:
-  void actors(std::function<void(tree)> done) override {
-    tree out{"n1", true, "", {}};
-    for (const auto* path : {"/node/n1", "/node/n1/tenants/acme", "/node/n1/tenants/acme/sources/github"}) {
-      actor_status one;
-      one.path = path;
-      one.kind = std::string_view{path}.ends_with("github") ? "provider_verifier" : "node";
-      one.state = "running";
-      one.node = "n1";
-      out.actors.push_back(one);
-    }
-    for (int i = 0; i < deliveries_; ++i) {
-      actor_status one;
-      one.path = "/node/n1/tenants/acme/deliveries/" + std::to_string(i);
-      one.kind = "delivery";
-      out.actors.push_back(one);
+  /// Tells of the node, its tenant `acme`, a verifier and as many deliveries as were added; filters as the real one.
+  void page(actor_query query, operator_reads&, std::function<void(actor_page)> done) override {
+    actor_page out;
+    if (query.node && *query.node != "n1")
+      return done(std::move(out));
+    out.nodes.push_back({"n1", true, ""});
+    std::vector<tree_path> all{{"n1", {}, tree_kind::node, {}}, supervisor_path("n1", "acme")};
+    for (int i = 0; i < deliveries_; ++i)
+      all.push_back({"n1", "acme", tree_kind::delivery, std::to_string(1'000 + i)});
+    all.push_back({"n1", "acme", tree_kind::provider_verifier, "github"});
+    for (const auto& at : all) {
+      const auto depth = std::min<std::size_t>(static_cast<std::size_t>(at.kind), 2);
+      if ((query.kind && at.kind != *query.kind) || depth > query.depth || (query.after && at <= *query.after))
+        continue;
+      if (out.data.size() == query.limit) {
+        out.next = last_;
+        break;
+      }
+      last_ = at;
+      out.data.push_back(status_of(at));
     }
     done(std::move(out));
   }
   void add_deliveries(int count) { deliveries_ = count; }
-  void actor(std::string path, std::function<void(result<actor_status>)> done) override {
-    if (path != "/node/n1")
+  void actor(tree_path path, operator_reads&, std::function<void(result<actor_status>)> done) override {
+    if (path.kind != tree_kind::node || path.node != "n1")
       return done(problem{404, "actor-unknown", "there is no such actor"});
-    actor_status one;
-    one.path = path;
-    one.kind = "node";
-    done(one);
+    done(status_of(path));
   }
 
 private:
+  static actor_status status_of(const tree_path& path) {
+    actor_status one;
+    one.path = to_string(path);
+    one.kind = to_string(path.kind);
+    one.state = "running";
+    one.node = "n1";
+    return one;
+  }
   std::atomic<int> deliveries_{0};
+  tree_path last_;
 };
 
 class fake_readiness final : public readiness {
@@ -255,13 +267,15 @@ struct server_fixture {
   fake_gate gate;
   fake_management_store store;
   fake_inspection actors;
+  fake_operator_reads reads;
   fake_readiness ready;
   std::shared_ptr<ingest_admission> admission = std::make_shared<ingest_admission>();
   api_auth auth{store};
   api_worker worker;
   api_options options_of_api{false, std::make_shared<target_guard>(target_guard::rules{}), {"gold"}};
   api_router api{both(openapi_routes(), api_routes(store, options_of_api)), auth, worker};
-  api_router operations{both(operator_routes(actors, ready, counts), api_routes(store, options_of_api)), auth, worker};
+  api_router operations{both(operator_routes({actors, reads, ready, counts, "n1"}), api_routes(store, options_of_api)),
+                        auth, worker};
   ingest_routes ingest{gate, admission};
   prefix_routes public_routes{{{"/in/", &ingest}, {"/v1/", &api}, {"/openapi.json", &api}}};
   prefix_routes operator_listener{{{"/", &operations}}};

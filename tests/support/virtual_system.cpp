@@ -36,6 +36,13 @@ virtual_system::virtual_system(engine_limits limits)
   next_poll_ = start_ + poll_gap;
   tell_time();
   node = system_.spawn(postrider::node, node_arguments{&context, std::make_shared<heartbeat>(0)});
+  const inspection_mail mail{[this](std::uint64_t ticket, result<resting_stretch> answer) {
+                               caf::anon_send(looking, atom::loaded::value, ticket, hand(std::move(answer)));
+                             },
+                             [this](std::uint64_t ticket, result<std::optional<resting_actor>> answer) {
+                               caf::anon_send(looking, atom::loaded::value, ticket, hand(std::move(answer)));
+                             }};
+  looking = system_.spawn(inspector, inspector_arguments{"n1", node, mail, [this] { return wall(); }});
   bridge.connect(node);
   put(config_of({1}));
   own(fence_);
@@ -43,7 +50,9 @@ virtual_system::virtual_system(engine_limits limits)
 
 virtual_system::~virtual_system() {
   bridge.disconnect();
+  caf::anon_send_exit(looking, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(node, caf::exit_reason::user_shutdown);
+  looking = nullptr;
   node = nullptr;
   database.set_available(true); // what it keeps would keep actors
   settle();
@@ -131,17 +140,41 @@ void virtual_system::own(fence under) {
 }
 
 std::vector<actor_status> virtual_system::tree() {
-  auto out = std::make_shared<std::vector<actor_status>>();
-  // Arguments, not captures: CAF 0.17.6 dereferences a null pointer to the arguments of an actor that has none.
-  system_.spawn(
-    [](caf::event_based_actor* self, const node_actor& asked, const std::shared_ptr<std::vector<actor_status>>& into) {
-      self->request(asked, caf::infinite, atom::tree::value).then([into](const handed<actor_statuses>& statuses) {
-        *into = statuses.look();
-      });
-    },
-    node, out);
+  actor_query query;
+  query.limit = 100'000;
+  auto paths = page(query).data;
+  std::vector<actor_status> out;
+  for (auto& each : paths) { // with what only one actor alone shows
+    auto status = each.state == "not_answering" ? result<actor_status>{each} : one(each.path);
+    out.push_back(status ? std::move(*status) : std::move(each));
+  }
+  return out;
+}
+
+std::shared_ptr<std::optional<actor_page>> virtual_system::begin_page(actor_query query) {
+  auto out = std::make_shared<std::optional<actor_page>>();
+  auto duty =
+    std::make_shared<answer_duty<actor_page>>([out](actor_page page) { *out = std::move(page); }, actor_page{});
+  caf::anon_send(looking, atom::tree::value, hand(page_question{std::move(query), &resting, std::move(duty)}));
+  return out;
+}
+
+actor_page virtual_system::page(actor_query query) {
+  const auto out = begin_page(std::move(query));
   settle();
-  return *out;
+  if (!*out)
+    throw std::logic_error("the page was not answered");
+  return std::move(**out);
+}
+
+result<actor_status> virtual_system::one(const std::string& path) {
+  auto out = std::make_shared<result<actor_status>>(problem{500, "not-answered", "", {}, {}});
+  auto duty = std::make_shared<answer_duty<result<actor_status>>>(
+    [out](result<actor_status> status) { *out = std::move(status); }, problem{500, "lost", "", {}, {}});
+  caf::anon_send(looking, atom::status::value,
+                 hand(actor_question{parse_tree_path(path).value(), &resting, std::move(duty)}));
+  settle();
+  return std::move(*out);
 }
 
 std::optional<actor_status> virtual_system::actor(const std::string& path_end) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "actors/engine_context.hpp"
+#include "actors/inspector.hpp"
 #include "actors/store_bridge.hpp"
+#include "tests/support/fake_operator_reads.hpp"
 #include "tests/support/fake_sender.hpp"
 #include "tests/support/fake_store.hpp"
 #include "tests/support/faulty_store.hpp"
@@ -68,6 +70,12 @@ public:
   /// The shard of every tenant here is held under that fence; 0: not by us.
   void own(fence under);
   std::vector<actor_status> tree();
+  /// A page of it, as an operator asks for it; what is at rest comes from `resting`. Time must not be needed.
+  actor_page page(actor_query query);
+  /// The same, without waiting for anything: the page when it is there.
+  std::shared_ptr<std::optional<actor_page>> begin_page(actor_query query);
+  /// One actor by its path.
+  result<actor_status> one(const std::string& path);
   /// The one whose path ends so; nothing where there is none.
   std::optional<actor_status> actor(const std::string& path_end);
   /// Starts the drain; the flag turns true when it has ended.
@@ -91,6 +99,7 @@ public:
   tests::fake_store database{bridge};
   faulty_store door{database};
   fake_sender requests;
+  fake_operator_reads resting;
   std::shared_ptr<recorded_replies> replies = std::make_shared<recorded_replies>();
   std::shared_ptr<ingest_admission> admission = std::make_shared<ingest_admission>();
   engine_context context;
@@ -110,6 +119,7 @@ private:
 
 public:
   node_actor node; ///< the top of the tree
+  inspector_actor looking;
 };
 
 } // namespace postrider::test
