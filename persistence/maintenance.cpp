@@ -96,6 +96,9 @@ std::optional<session_failure> drop_expired(session& on) {
   note(on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec(std::string{expired_idempotency_keys_sql});
   }));
+  note(on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction{connection}.exec(std::string{expired_secrets_sql});
+  }));
   return first;
 }
 

@@ -15,7 +15,8 @@ std::optional<session_failure> ensure_partitions(session& on);
 std::optional<session_failure> fold_counters(session& on);
 
 /// Drops dedupe tables older than the window (7 days and the one that is half over), also where an earlier attempt was
-/// cut short, and idempotency keys older than 24 h. Goes on after a failure and answers the first.
+/// cut short, idempotency keys older than 24 h, and secrets that were rotated out and are past their overlap. Goes on
+/// after a failure and answers the first.
 std::optional<session_failure> drop_expired(session& on);
 
 /// Freezes the tables of days that are over, once: autovacuum is told to leave the insert-only ones alone.

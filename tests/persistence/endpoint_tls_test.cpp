@@ -107,4 +107,25 @@ BOOST_AUTO_TEST_CASE(a_change_keeps_the_key_unless_it_brings_one_or_takes_the_ce
   BOOST_TEST(sql("select tls is null and tls_client_key_sealed is null from endpoint") == "t");
 }
 
+BOOST_AUTO_TEST_CASE(a_change_that_does_not_name_it_leaves_it_and_one_that_does_sets_it) {
+  const auto made = endpoint_with({"authorities", "certificate", key_text});
+  const auto change = [&](const std::shared_ptr<const endpoint_tls>& tls, bool named) {
+    const auto done = ask(&store::change_endpoint, "acme", made.config.id, [=](const endpoint_record& now) {
+      changed_endpoint to{{now.config, {}, "/sources", now.description}, ""};
+      to.fields.config.tls = tls;
+      to.tls_named = named;
+      return result<changed_endpoint>{to};
+    });
+    BOOST_REQUIRE_MESSAGE(done, (done ? "" : done.error().detail));
+  };
+  change(nullptr, false);
+  BOOST_REQUIRE(loaded(master_key) != nullptr);
+  BOOST_TEST((*loaded(master_key) == endpoint_tls{"authorities", "certificate", key_text}));
+  change(std::make_shared<const endpoint_tls>(endpoint_tls{"others", "certificate", ""}), true); // as it was shown
+  BOOST_REQUIRE(loaded(master_key) != nullptr);
+  BOOST_TEST((*loaded(master_key) == endpoint_tls{"others", "certificate", key_text}));
+  change(nullptr, true);
+  BOOST_TEST((loaded(master_key) == nullptr));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
