@@ -7,7 +7,7 @@
 #include "tests/persistence/management_fixture.hpp"
 
 using namespace postrider;
-using store = postgres_management_store;
+using management = postgres_management_store;
 
 namespace {
 
@@ -21,7 +21,7 @@ struct fixture : tests::management_fixture {
     wanted.config.url = "https://example.com/hook";
     wanted.config.secrets = {{"whsec_readable_secret_text"}};
     wanted.config.tls = std::make_shared<const endpoint_tls>(tls);
-    const auto made = ask(&store::create_endpoints, "acme", std::vector{wanted});
+    const auto made = ask(&management::create_endpoints, "acme", std::vector{wanted});
     BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
     return made->front();
   }
@@ -46,7 +46,7 @@ BOOST_FIXTURE_TEST_SUITE(endpoint_tls_columns_stored, fixture)
 
 BOOST_AUTO_TEST_CASE(certificates_are_shown_and_the_key_is_sealed) {
   const auto made = endpoint_with({"authorities", "certificate", key_text});
-  const auto got = ask(&store::get_endpoint, "acme", made.config.id);
+  const auto got = ask(&management::get_endpoint, "acme", made.config.id);
   BOOST_REQUIRE(got);
   for (const auto* each : {&made, &*got}) {
     BOOST_REQUIRE(each->config.tls != nullptr);
