@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(the_tree_at_rest_is_read_in_its_order_in_pages_of_any_size)
   BOOST_TEST(all({.supervisors = false, .verifiers = false, .limit = 2}).size() == 3U);
   BOOST_TEST(all({.supervisors = false, .deliveries = false, .limit = 2}).size() == 3U);
   const auto mine = all({.shards = {shard_of_tenant("b")}, .deliveries = false, .verifiers = false});
-  BOOST_TEST(std::find(mine.begin(), mine.end(), supervisor_path("n1", "b")) != mine.end());
+  BOOST_TEST((std::find(mine.begin(), mine.end(), supervisor_path("n1", "b")) != mine.end()));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_deleted_or_disabled_has_no_actor) {
