@@ -2,6 +2,7 @@
 
 #include "net/api_json.hpp"
 #include "net/pem.hpp"
+#include "net/tls_policy.hpp"
 
 #include <string>
 #include <utility>
@@ -38,6 +39,8 @@ std::vector<certificate_ptr> read_chain(json_reader& reader, std::string_view na
     reader.error(name, "pem-invalid", "it " + found.error().detail);
   else if (found->size() > tls_certificates_max)
     reader.error(name, "too-long", "at most " + std::to_string(tls_certificates_max) + " certificates are allowed");
+  else if (const auto why = why_too_costly(*found); !why.empty())
+    reader.error(name, "pem-invalid", "it " + why);
   else
     return std::move(*found);
   return {};
@@ -74,6 +77,8 @@ void read_identity(json_reader& reader, const endpoint_tls* stored, endpoint_tls
     return reader.error("client_key_pem", "pem-invalid", "it " + key.error().detail);
   if (!key_matches(*chain.front(), **key))
     return reader.error("client_key_pem", "key-mismatch", "it does not belong to the first client certificate");
+  if (const auto why = why_not_own_key(**key); !why.empty())
+    return reader.error("client_key_pem", "pem-invalid", "it " + why);
   if (const auto refused = try_certificate_chain(chain, **key); !refused.empty())
     return reader.error("client_certificate_pem", "pem-invalid", "it cannot be used: " + refused);
   out.client_key_pem = std::move(*key_text);

@@ -1,5 +1,7 @@
 #include "net/pem.hpp"
 
+#include "net/tls_policy.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -45,10 +47,39 @@ struct pem_block {
   }
 };
 
-/// OpenSSL would ask on the terminal otherwise.
-int no_passphrase(char*, int, int, void* asked) {
-  *static_cast<bool*>(asked) = true;
-  return -1;
+struct free_pkcs8 {
+  void operator()(PKCS8_PRIV_KEY_INFO* info) const noexcept { PKCS8_PRIV_KEY_INFO_free(info); }
+};
+
+/// Of the kinds that anybody signs handshakes with. It is told by the frame, before OpenSSL reads the key itself:
+/// reading one for DSA or DH computes its public half, which takes seconds where the numbers are long.
+private_key_ptr key_in_pkcs8(const unsigned char* at, long size) {
+  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, free_pkcs8> info{d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, size)};
+  const ASN1_OBJECT* kind = nullptr;
+  if (!info || PKCS8_pkey_get0(&kind, nullptr, nullptr, nullptr, info.get()) != 1)
+    return nullptr;
+  switch (OBJ_obj2nid(kind)) {
+  case NID_rsaEncryption:
+  case NID_rsassaPss:
+  case NID_X9_62_id_ecPublicKey:
+  case NID_ED25519:
+  case NID_ED448:
+    return private_key_ptr{EVP_PKCS82PKEY(info.get())};
+  default:
+    return nullptr;
+  }
+}
+
+private_key_ptr key_in(const pem_block& block) {
+  const std::string_view name{block.name};
+  const unsigned char* at = block.data;
+  if (name == "PRIVATE KEY")
+    return key_in_pkcs8(at, block.size);
+  if (name == "RSA PRIVATE KEY")
+    return private_key_ptr{d2i_PrivateKey(EVP_PKEY_RSA, nullptr, &at, block.size)};
+  if (name == "EC PRIVATE KEY")
+    return private_key_ptr{d2i_PrivateKey(EVP_PKEY_EC, nullptr, &at, block.size)};
+  return nullptr;
 }
 
 std::string to_text(const ASN1_TIME* time) {
@@ -112,15 +143,23 @@ result<std::vector<certificate_ptr>> read_certificates(std::string_view pem, pem
 
 result<private_key_ptr> read_private_key(std::string_view pem) {
   const auto in = reader_of(pem);
-  bool asked = false;
+  while (true) {
+    pem_block block;
+    if (PEM_read_bio(in.get(), &block.name, &block.header, &block.data, &block.size) != 1)
+      break;
+    const std::string_view name{block.name};
+    if (!name.ends_with("PRIVATE KEY"))
+      continue; // certificates, parameters of a curve
+    if (name.starts_with("ENCRYPTED") || std::string_view{block.header}.find("ENCRYPTED") != std::string_view::npos)
+      return wrong("is protected by a passphrase: that is not supported");
+    auto key = key_in(block);
+    ERR_clear_error();
+    if (!key)
+      return wrong("holds a private key that cannot be read, or is none for RSA, EC, Ed25519 or Ed448");
+    return key;
+  }
   ERR_clear_error();
-  private_key_ptr key{PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked)};
-  ERR_clear_error();
-  if (asked)
-    return wrong("is protected by a passphrase: that is not supported");
-  if (!key)
-    return wrong("holds no private key that can be read (BEGIN PRIVATE KEY)");
-  return key;
+  return wrong("holds no private key that can be read (BEGIN PRIVATE KEY)");
 }
 
 bool key_matches(X509& certificate, EVP_PKEY& key) noexcept {
@@ -143,7 +182,8 @@ std::string use_certificate_chain(SSL_CTX& context, const std::vector<certificat
 
 std::string try_certificate_chain(const std::vector<certificate_ptr>& chain, EVP_PKEY& key) {
   const ssl_context_ptr context{SSL_CTX_new(TLS_client_method())};
-  return context ? use_certificate_chain(*context, chain, key) : "TLS is not available: " + openssl_error();
+  return context && apply_tls_policy(*context) ? use_certificate_chain(*context, chain, key)
+                                               : "TLS is not available: " + openssl_error();
 }
 
 std::string to_pem(const std::vector<certificate_ptr>& certificates) {

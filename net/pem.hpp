@@ -24,8 +24,8 @@ void wipe(std::string& text) noexcept;
 enum class pem_others : bool { refused, passed_over };
 result<std::vector<certificate_ptr>> read_certificates(std::string_view pem, pem_others others);
 
-/// The first private key of the text (PKCS #8, PKCS #1 or SEC 1). One with a passphrase is an error: there is nobody to
-/// ask for it.
+/// The first private key of the text (PKCS #8, PKCS #1 or SEC 1), for RSA, EC or an Edwards curve. One with a
+/// passphrase is an error: there is nobody to ask for it.
 result<private_key_ptr> read_private_key(std::string_view pem);
 
 bool key_matches(X509& certificate, EVP_PKEY& key) noexcept;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -27,7 +28,7 @@ struct tls_channel_bio {
   static int read(BIO* bio, char* data, int size) {
     BIO_clear_retry_flags(bio);
     auto& self = channel(bio);
-    if (self.budget_ == 0)
+    if (self.budget_ == 0 || self.late_messages_ > tls_channel::late_messages_max)
       return -1; // and no retry: the connection is broken
     const auto most = std::min(self.budget_, static_cast<std::size_t>(size));
     const auto got = static_cast<int>(::recv(self.descriptor_, data, most, MSG_DONTWAIT));
@@ -46,6 +47,23 @@ struct tls_channel_bio {
     if (command == BIO_CTRL_EOF)
       return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
     return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+
+  /// OpenSSL calls it for each record's header, over 1.3 also for the kind of record that was sealed in it (by its
+  /// header each is data then), and for each message of the handshake.
+  static void seen(int sent, int, int kind, const void* bytes, std::size_t size, SSL*, void* channel) {
+    auto& self = *static_cast<tls_channel*>(channel);
+    if (sent != 0 || size == 0)
+      return;
+    if (!self.healthy_) { // its hello, or what follows that
+      if (kind == SSL3_RT_HANDSHAKE)
+        self.budget_ += std::exchange(self.budget_after_hello_, 0);
+      return;
+    }
+    const int inside = *static_cast<const unsigned char*>(bytes);
+    const bool is_record = kind == SSL3_RT_HEADER || kind == SSL3_RT_INNER_CONTENT_TYPE;
+    if (kind == SSL3_RT_HANDSHAKE || (is_record && inside != SSL3_RT_APPLICATION_DATA))
+      ++self.late_messages_;
   }
 
   static BIO* make(tls_channel& of) {
@@ -100,6 +118,8 @@ bool tls_channel::attach(int descriptor) noexcept {
     return false;
   }
   SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_msg_callback(ssl_.get(), tls_channel_bio::seen);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/tenant_config.hpp"
 #include "net/pem.hpp"
+#include "net/tls_policy.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -31,17 +32,14 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 ssl_context_ptr new_context(std::string& error) {
   ERR_clear_error();
   ssl_context_ptr context{SSL_CTX_new(TLS_client_method())};
-  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
+  if (!context || !apply_tls_policy(*context)) {
     error = "TLS is not available: " + openssl_error();
     return nullptr;
   }
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   // Many peers close without close_notify. The framing of HTTP tells a cut response; only a body that the close itself
   // ends (of which an excerpt is kept) could be shortened, and the session stays resumable.
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  // Buffers go back while a connection is idle: thousands of them are.
-  SSL_CTX_set_mode(context.get(),
-                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   static constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_CTX_set_alpn_protos(context.get(), http_1_1.data(), http_1_1.size());
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -56,6 +54,9 @@ bool add_authorities(SSL_CTX& context, std::string_view pem, pem_others others, 
     error = certificates.error().detail;
     return false;
   }
+  if (others == pem_others::refused) // a tenant's; those of the operator are his to choose
+    if (error = why_too_costly(*certificates); !error.empty())
+      return false;
   for (const auto& each : *certificates)
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), each.get()) != 1) {
       error = "holds a certificate that OpenSSL refuses: " + openssl_error();
@@ -71,7 +72,10 @@ bool use_certificate(SSL_CTX& context, const endpoint_tls& own, std::string& err
     error = chain ? "the client key " + key.error().detail : "the client certificate " + chain.error().detail;
     return false;
   }
-  error = use_certificate_chain(context, *chain, **key);
+  if (const auto why = why_not_own_key(**key); !why.empty())
+    error = "the client key " + why;
+  else
+    error = use_certificate_chain(context, *chain, **key);
   return error.empty();
 }
 

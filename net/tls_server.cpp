@@ -1,6 +1,7 @@
 #include "net/tls_server.hpp"
 
 #include "net/pem.hpp"
+#include "net/tls_policy.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -14,11 +15,9 @@ namespace {
 
 using file = tls_file_finding::file;
 
-constexpr const char* ciphers_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::string_view session_context = "postrider";
 constexpr long session_lifetime_s = 7'200;
-constexpr long client_chain_max = 32 * 1024;
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
                     unsigned offered_size, void*) {
@@ -42,23 +41,16 @@ ssl_context_ptr new_context() {
   ERR_clear_error();
   ssl_context_ptr out{SSL_CTX_new(TLS_server_method())};
   auto* const context = out.get();
-  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-      SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1 ||
-      SSL_CTX_set_cipher_list(context, ciphers_1_2) != 1 ||
+  if (context == nullptr || !apply_tls_policy(*context) ||
       SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(session_context.data()),
                                      session_context.size()) != 1)
     return nullptr;
-  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                 SSL_OP_PRIORITIZE_CHACHA);
-  // Buffers go back while a connection is idle.
-  SSL_CTX_set_mode(context,
-                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
   SSL_CTX_set_tlsext_servername_callback(context, no_tickets_before_1_3);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_timeout(context, session_lifetime_s);
-  SSL_CTX_set_max_cert_list(context, client_chain_max);
   return out;
 }
 
@@ -100,6 +92,8 @@ struct loading {
       return;
     if (!key_matches(*chain.front(), *secret))
       errors.push_back({file::key_, "does not belong to the certificate (the first one of its file)"});
+    else if (auto why = why_not_own_key(*secret); !why.empty())
+      errors.push_back({file::key_, std::move(why)});
     else if (auto refused = use_certificate_chain(context, chain, *secret); !refused.empty())
       errors.push_back({file::certificate, "cannot be used: " + refused});
   }

@@ -13,8 +13,8 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-/// A server's certificates are long at times (OpenSSL takes 100 KB of them); more than this is no handshake.
-constexpr std::size_t handshake_max = 256 * 1024;
+/// The server's certificates, its list of authorities that it takes, and the rest; more than this is no handshake.
+constexpr std::size_t handshake_max = 128 * 1024;
 
 class tls_stream final : public client_stream {
   using state = tls_channel::state;

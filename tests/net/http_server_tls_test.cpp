@@ -364,14 +364,14 @@ BOOST_AUTO_TEST_CASE(each_mistake_is_told_with_its_file_and_no_secret) {
   check(only_error(), file::key_, "holds no private key");
   world.key.write("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBB=\n-----END "
                   "ENCRYPTED PRIVATE KEY-----\n");
-  check(only_error(), file::key_, "private key");
+  check(only_error(), file::key_, "protected by a passphrase");
   world.key.write(world.identity.key);
   world.certificate.write(world.identity.certificate.substr(0, 200));
   check(only_error(), file::certificate, "cut off or damaged");
   const auto weak = world.authority.issue({.weak = true});
   world.certificate.write(weak.certificate);
   world.key.write(weak.key);
-  check(only_error(), file::certificate, "OpenSSL refuses");
+  check(only_error(), file::key_, "is an RSA key of 1024 bits");
 }
 
 BOOST_AUTO_TEST_CASE(certificates_out_of_their_time_are_warnings) {

@@ -28,6 +28,7 @@ public:
 
   bool start_tls(SSL_CTX* context); ///< false: the handshake failed
   [[nodiscard]] bool resumed() const;
+  [[nodiscard]] SSL* ssl() const noexcept { return ssl_; }
 
   /// A whole request, head and body by its content-length; empty when the client has closed.
   std::string read_request();

@@ -1,6 +1,8 @@
 #include "tests/net/test_certificates.hpp"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -8,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <vector>
 
 #include <unistd.h>
 
@@ -53,6 +56,43 @@ std::string pem_of(Write write) {
   return out;
 }
 
+/// A key whose numbers have the right sizes, and are made up: it takes no time, and signs nothing.
+EVP_PKEY* made_up_rsa(int bits) {
+  const std::shared_ptr<OSSL_PARAM_BLD> build{checked(OSSL_PARAM_BLD_new()), OSSL_PARAM_BLD_free};
+  std::vector<std::shared_ptr<BIGNUM>> numbers;
+  const auto add = [&](const char* name, int size) {
+    auto* const number = numbers.emplace_back(checked(BN_new()), BN_free).get();
+    if (size == 0)
+      BN_set_word(number, 65'537);
+    else
+      BN_rand(number, size, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
+    OSSL_PARAM_BLD_push_BN(build.get(), name, number);
+  };
+  add(OSSL_PKEY_PARAM_RSA_N, bits);
+  add(OSSL_PKEY_PARAM_RSA_E, 0);
+  add(OSSL_PKEY_PARAM_RSA_D, bits);
+  for (const auto* const half :
+       {OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1})
+    add(half, bits / 2);
+  const std::shared_ptr<OSSL_PARAM> data{checked(OSSL_PARAM_BLD_to_param(build.get())), OSSL_PARAM_free};
+  const std::shared_ptr<EVP_PKEY_CTX> context{checked(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)),
+                                              EVP_PKEY_CTX_free};
+  EVP_PKEY* out = nullptr;
+  EVP_PKEY_fromdata_init(context.get());
+  EVP_PKEY_fromdata(context.get(), &out, EVP_PKEY_KEYPAIR, data.get());
+  return checked(out);
+}
+
+EVP_PKEY* new_key(const test_authority::certificate& what) {
+  if (what.rsa_bits > 2'048)
+    return made_up_rsa(what.rsa_bits);
+  if (what.rsa_bits > 0 || what.weak)
+    return checked(EVP_RSA_gen(static_cast<unsigned>(what.weak ? 1'024 : what.rsa_bits)));
+  return checked(what.curve == "ED25519" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
+                                         : EVP_EC_gen(what.curve.c_str()));
+}
+
 } // namespace
 
 struct test_authority::keys {
@@ -93,11 +133,13 @@ struct test_authority::pair {
 
 std::unique_ptr<test_authority::pair> test_authority::make(const certificate& what) const {
   auto out = std::make_unique<pair>();
-  out->key = checked(what.weak ? EVP_RSA_gen(1024U) : EVP_EC_gen("P-256"));
+  out->key = new_key(what);
   out->certificate = new_certificate(out->key, "server", what.valid_from_days, what.valid_until_days);
   auto* const issuer = what.self_signed ? out->certificate : keys_->certificate;
   X509_set_issuer_name(out->certificate, X509_get_subject_name(issuer));
   add_extension(out->certificate, issuer, NID_subject_alt_name, what.name);
+  if (!what.name_constraints.empty())
+    add_extension(out->certificate, issuer, NID_name_constraints, what.name_constraints);
   X509_sign(out->certificate, what.self_signed ? out->key : keys_->key, EVP_sha256());
   return out;
 }

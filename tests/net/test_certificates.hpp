@@ -44,6 +44,9 @@ public:
     bool self_signed = false;
     int version_max = 0; ///< TLS version, 0: any
     bool weak = false;   ///< an RSA key of 1024 bits
+    int rsa_bits = 0;    ///< an RSA key of so many; above 2,048 a made-up one, which signs nothing
+    std::string curve = "P-256";
+    std::string name_constraints{}; ///< as OpenSSL writes them
   };
   /// A certificate of this authority, and its key.
   [[nodiscard]] test_identity issue(const certificate& what) const;

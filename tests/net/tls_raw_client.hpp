@@ -17,6 +17,7 @@ struct tls_manner {
   int version_min = 0, version_max = 0; ///< 0: any
   std::string protocols{};              ///< ALPN, as on the wire; empty: not offered
   std::string ciphers_1_2{};
+  std::string groups{};     ///< of the key exchange; empty: OpenSSL's own
   test_identity identity{}; ///< presented where it is not empty
   SSL_SESSION* resume = nullptr;
 };
@@ -32,6 +33,8 @@ public:
     SSL_CTX_set_max_proto_version(context_.get(), how.version_max);
     if (!how.ciphers_1_2.empty())
       SSL_CTX_set_cipher_list(context_.get(), how.ciphers_1_2.c_str());
+    if (!how.groups.empty())
+      SSL_CTX_set1_groups_list(context_.get(), how.groups.c_str());
     if (!how.identity.key.empty())
       present(how.identity);
     ssl_.reset(SSL_new(context_.get()), SSL_free);
