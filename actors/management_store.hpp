@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,12 @@ namespace postrider {
 template <class T>
 using reply = std::function<void(result<T>)>;
 
-/// Quotas of a tenant; nothing: not limited.
+/// 404, in the same words whoever gives it: unknown, deleted and another tenant's cannot be told from each other.
+inline problem not_found(std::string_view what) {
+  return {404, "not-found", "there is no such " + std::string{what}};
+}
+
+/// Quotas of a tenant, or of a plan. A tenant's own go before its plan's; what neither names is not limited.
 struct tenant_quotas {
   std::optional<std::int64_t> ingest_per_s, ingest_bytes_per_s, sources, endpoints, backlog, retention_days;
 };
@@ -53,7 +59,7 @@ struct tenant_patch {
   using quota = std::optional<std::int64_t> tenant_quotas::*;
   std::optional<std::string> name{}, plan{}; ///< an empty plan: none
   std::optional<bool> enabled{};
-  std::vector<std::pair<quota, std::optional<std::int64_t>>> quotas{}; ///< each with its value; nothing: not limited
+  std::vector<std::pair<quota, std::optional<std::int64_t>>> quotas{}; ///< each with its value; nothing: the plan's
 };
 
 struct source_record {
@@ -191,6 +197,7 @@ struct api_key_record {
   std::optional<wall_time> expires_at{}, last_used_at{};
   wall_time created_at{};
   bool tenant_enabled = true; ///< false: its tenant is disabled
+  std::string tenant_slug{};  ///< empty: operator
 };
 struct new_api_key {
   std::string name;

@@ -24,11 +24,13 @@ void find_source(self_pointer self) {
   state.route = std::make_shared<source_route>(provider_verifier_actor{self}, state.given.supervisor);
 }
 
-// One delivery for each endpoint that matches now. A credit lets its first attempt ride on the accept's commit.
+// One delivery for each endpoint that matches now, with the event's own time in its id, also when it is planned again:
+// by that an event's deliveries are found among all others. A credit lets its first attempt ride on the accept's
+// commit.
 void plan_deliveries(self_pointer self, accept_item& item) {
   auto& state = self->state;
   const auto& config = *state.given.plan->config;
-  const auto at = state.given.context->wall_now();
+  const auto at = time_of(item.what->id.value);
   item.config_version = config.version;
   item.shard = config.shard;
   item.origin = state.route;

@@ -24,8 +24,4 @@ problem parameter_invalid(std::string_view name, std::string_view why) {
   return {400, "parameter-invalid", "the parameter " + std::string{name} + " " + std::string{why}};
 }
 
-problem not_found(std::string_view what) {
-  return {404, "not-found", "there is no such " + std::string{what}};
-}
-
 } // namespace postrider

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/management_store.hpp"
 #include "core/api_key.hpp"
 #include "core/ids.hpp"
 #include "core/result.hpp"
@@ -59,6 +60,5 @@ using api_call_ptr = std::shared_ptr<api_call>;
 
 /// 400 `parameter-invalid`.
 problem parameter_invalid(std::string_view name, std::string_view why);
-problem not_found(std::string_view what);
 
 } // namespace postrider

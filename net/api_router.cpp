@@ -23,19 +23,8 @@ std::string_view take_segment(std::string_view& path) noexcept {
   return segment;
 }
 
-/// What a name, a slug or an id could be: anything else is in no database, and shall not reach one.
-bool is_text(std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto length = utf8_length(bytes.substr(0, 4));
-    if (length == 0 || static_cast<unsigned char>(bytes.front()) < 0x20 || bytes.front() == 0x7f)
-      return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
 bool are_texts(const query_parameters& query) noexcept {
-  return std::all_of(query.begin(), query.end(), [](const auto& one) { return is_text(one.second); });
+  return std::all_of(query.begin(), query.end(), [](const auto& one) { return is_plain_text(one.second); });
 }
 
 /// Both begin with a slash.
@@ -46,7 +35,7 @@ std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, 
     if (wanted.starts_with('{')) {
       const auto text = wanted.ends_with("…}") ? std::exchange(path, {}).substr(1) : take_segment(path);
       auto decoded = percent_decode(text);
-      if (!decoded || decoded->empty() || !is_text(*decoded))
+      if (!decoded || decoded->empty() || !is_plain_text(*decoded))
         return std::nullopt;
       parameters.push_back(std::move(*decoded));
     } else if (take_segment(path) != wanted) {
@@ -81,6 +70,10 @@ void carry_out(const api_call_ptr& call, const Work& work) {
     spdlog::error("a request could not be carried out: request={} detail={}", call->request_id, error.what());
     call->fail({500, "internal-error", "the request could not be carried out"});
   }
+}
+
+problem parameter_undecodable() {
+  return {400, "parameter-invalid", "a parameter cannot be decoded"};
 }
 
 head_verdict unknown_path(std::string_view request_id) {
@@ -136,18 +129,14 @@ head_verdict api_router::examine(const request_head& head, std::string_view requ
 std::unique_ptr<http_response> api_router::handle(http_call call) {
   auto found = find(call.head.method, path_of(call.head.path_and_query));
   auto query = parse_query(query_of(call.head.path_and_query));
-  const bool readable = query && are_texts(*query);
-  if (found.route == nullptr || !readable) { // the route was there when the head was examined
-    const problem what =
-      readable ? not_found("path") : problem{400, "parameter-invalid", "a parameter cannot be decoded"};
-    return std::make_unique<http_response>(problem_response(what, call.request_id));
-  }
+  if (found.route == nullptr) // the route was there when the head was examined
+    return std::make_unique<http_response>(problem_response(not_found("path"), call.request_id));
   auto key = call.head.method == "POST" ? read_idempotency_key(call.head.fields) : std::optional<std::string>{};
-  if (!key)
-    return std::make_unique<http_response>(problem_response(key.error(), call.request_id));
   auto out = std::make_shared<api_call>();
   out->method = call.head.method;
-  out->query = std::move(*query);
+  const bool readable = query && are_texts(*query);
+  if (readable)
+    out->query = std::move(*query);
   out->body = std::move(call.body);
   out->authorization = call.head.authorization;
   if (call.head.method == "GET" || call.head.method == "HEAD")
@@ -160,7 +149,10 @@ std::unique_ptr<http_response> api_router::handle(http_call call) {
   const bool names_tenant = found.route->pattern.find("/{tenant}") != std::string_view::npos;
   // Reading 8 MiB of JSON takes longer than an io thread may stay away from its other connections.
   auto handle = found.route->handle;
-  if (*key)
+  // Who has no key learns nothing of his request: what is wrong with it is told after that.
+  if (!readable || !key)
+    handle = [what = readable ? key.error() : parameter_undecodable()](const api_call_ptr& one) { one->fail(what); };
+  else if (*key)
     handle = keyed(std::move(handle), auth_.store(), std::move(**key), found.route->pattern, names_tenant);
   if (!out->body.empty())
     handle = [&worker = worker_, work = std::move(handle)](api_call_ptr one) {

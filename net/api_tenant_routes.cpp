@@ -38,7 +38,7 @@ bool has(const boost::json::object& object, std::string_view name) {
   return object.contains({name.data(), name.size()});
 }
 
-/// Each quota that is named, with its value; null: not limited. Null in place of all of them: none is.
+/// Each quota that is named, with its value; null: the plan's. Null in place of all of them: the plan's for each.
 decltype(tenant_patch::quotas) read_quotas(json_reader& reader, bool all_null) {
   decltype(tenant_patch::quotas) out;
   const auto* const object = reader.object("quotas");

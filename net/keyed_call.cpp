@@ -17,16 +17,6 @@ namespace json = boost::json;
 
 namespace {
 
-bool is_plain_text(std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto length = utf8_length(bytes.substr(0, 4));
-    if (length == 0 || static_cast<unsigned char>(bytes.front()) < 0x20 || bytes.front() == 0x7f)
-      return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
 /// Each part with an end of its own; none of the parts of a path holds a NUL.
 std::array<std::uint8_t, 32> fingerprint_of(const api_call& call, std::string_view route, bool names_tenant) {
   std::string text = call.method;

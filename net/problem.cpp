@@ -24,6 +24,16 @@ std::size_t utf8_length(std::string_view text) noexcept {
   return 0;
 }
 
+bool is_plain_text(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const auto length = utf8_length(bytes.substr(0, 4));
+    if (length == 0 || static_cast<unsigned char>(bytes.front()) < 0x20 || bytes.front() == 0x7f)
+      return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
 namespace {
 
 void append_escaped(std::string& out, char c) {

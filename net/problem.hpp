@@ -22,6 +22,10 @@ std::string_view reason_phrase(int status) noexcept;
 /// surrogates).
 std::size_t utf8_length(std::string_view text) noexcept;
 
+/// UTF-8 without control characters: what a name, a slug, an id or a key could be. Anything else is in no database, and
+/// shall not reach one.
+bool is_plain_text(std::string_view bytes) noexcept;
+
 /// `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD, so that the document always is.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -2,22 +2,44 @@
 
 #include <pqxx/pqxx>
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <mutex>
+#include <set>
+#include <string>
 
 namespace postrider {
 namespace {
 
 constexpr std::size_t errors_max = 100;
+constexpr std::size_t plans_warned_max = 1'000;
 constexpr const char* own_sql = "select plan, quotas ->> $2 from tenant where no = $1";
 
-/// Nothing: not limited.
+/// Each name once: the line says what to mend, not how often somebody met it.
+void warn_of_missing(const std::string& plan) {
+  static std::mutex mutex;
+  static std::set<std::string> warned;
+  const std::lock_guard guard{mutex};
+  if (warned.size() < plans_warned_max && warned.insert(plan).second)
+    spdlog::warn("quotas: tenants of a plan that is not configured on this node can create nothing plan={}", plan);
+}
+
+/// Nothing: not limited. A plan that is not configured here limits nobody knows how: nothing is made under it.
 std::optional<std::int64_t> most_of(pqxx::transaction_base& transaction, const entered_tenant& tenant,
                                     const std::map<std::string, tenant_quotas>& plans, const creation_quota& quota) {
   const auto row = transaction.exec_params1(own_sql, tenant.no, quota.name);
   if (!row[1].is_null())
     return row[1].as<std::int64_t>();
-  const auto plan = plans.find(row[0].as<std::string>());
-  return plan == plans.end() ? std::nullopt : plan->second.*quota.member;
+  const auto name = row[0].as<std::string>();
+  if (name.empty())
+    return std::nullopt;
+  const auto plan = plans.find(name);
+  if (plan == plans.end()) {
+    warn_of_missing(name);
+    refuse({500, "plan-missing", "the tenant's plan is not in this node's configuration"});
+  }
+  return plan->second.*quota.member;
 }
 
 } // namespace

@@ -22,8 +22,9 @@ struct creation_quota {
 extern const creation_quota source_quota, endpoint_quota;
 
 /// `places`: where each new one stands in the request. Throws `refusal` (422 `quota-exceeded`, an error at each that
-/// goes beyond; at most 100 of them) where the tenant's own quota, else its plan's, has no room for all. `enter_tenant`
-/// has locked the tenant's row for writing, so nobody creates at the same time.
+/// goes beyond; at most 100 of them) where the tenant's own quota, else its plan's, has no room for all; 500
+/// `plan-missing` where its own says nothing and `plans` has no such plan, with a warning in the log once a plan.
+/// `enter_tenant` has locked the tenant's row for writing, so nobody creates at the same time.
 void check_quota(pqxx::transaction_base& transaction, const entered_tenant& tenant,
                  const std::map<std::string, tenant_quotas>& plans, const creation_quota& quota,
                  const std::vector<std::string>& places);

@@ -1,13 +1,11 @@
 #include "persistence/delivery_repository.hpp"
 
+#include "persistence/event_rows.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
 
 namespace postrider {
 namespace {
-
-/// A delivery is made at most a minute after its event (migrations/0001_schema.sql).
-constexpr std::chrono::minutes event_window{1};
 
 #define POSTRIDER_DELIVERY_COLUMNS                                                                                     \
   "d.id, d.event_id, e.id as endpoint_id, d.state, d.reason, d.attempt_count, d.generation, d.step, d.order_no,"       \
@@ -86,9 +84,9 @@ std::pair<uuid, uuid> id_bounds(const delivery_filter& filter, const page_reques
   uuid low{};
   auto high = before_of(request);
   if (filter.event) {
-    const auto at = time_of(filter.event->value);
-    low = least_uuid_v7(at);
-    high = std::min(high, least_uuid_v7(at + event_window));
+    const auto [from, below] = delivery_ids_of(*filter.event);
+    low = from;
+    high = std::min(high, below);
   }
   if (filter.since)
     low = std::max(low, least_uuid_v7(*filter.since));

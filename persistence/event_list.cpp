@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <utility>
 
 namespace postrider {
 namespace {
@@ -26,9 +27,12 @@ constexpr const char* slice_sql =
 constexpr const char* events_sql =
   "select " POSTRIDER_EVENT_COLUMNS " from event v left join source s on s.no = v.source_no"
   " where v.tenant_no = $1 and v.id = any($2::uuid[]) order by v.id desc";
+// $2, $3: from and below, of each millisecond in which one of the events $4 was received: a descent of the primary key
+// each, whatever else there is in between.
 constexpr const char* counts_sql =
-  "select d.event_id, d.state, count(*) from endpoint e join delivery d on d.endpoint_no = e.no"
-  " where e.tenant_no = $1 and d.id >= $2::uuid and d.id < $3::uuid and d.event_id = any($4::uuid[])"
+  "select d.event_id, d.state, count(*) from unnest($2::uuid[], $3::uuid[]) w (low, high) cross join lateral"
+  " (select event_id, state from delivery where tenant_no = $1 and id >= w.low and id < w.high"
+  "   and event_id = any($4::uuid[]) offset 0) d"
   " group by d.event_id, d.state order by d.event_id, d.state";
 
 mono_time now() {
@@ -85,23 +89,21 @@ binary_array ids_of(const std::vector<uuid>& ids) {
   return out;
 }
 
-/// Of the events from `first` on, newest first: where their run ends, in which the windows of the deliveries touch.
-std::size_t end_of_run(const std::vector<event_record>& events, std::size_t first) {
-  auto end = first + 1;
-  while (end < events.size() && events[end].received_at + delivery_window >= events[end - 1].received_at)
-    ++end;
-  return end;
-}
-
+/// Of the events from `first` to below `end`, which are newest first.
 void count_deliveries(pqxx::transaction_base& transaction, const entered_tenant& tenant,
                       std::vector<event_record>& events, std::size_t first, std::size_t end) {
-  std::vector<uuid> ids;
-  for (auto i = first; i < end; ++i)
-    ids.push_back(events[i].id.value);
-  const auto low = least_uuid_v7(events[end - 1].received_at);
-  const auto high = least_uuid_v7(events[first].received_at + delivery_window);
+  binary_array ids{array_type::uuid}, lows{array_type::uuid}, highs{array_type::uuid};
+  std::optional<uuid> last;
+  for (auto i = first; i < end; ++i) {
+    ids.add(events[i].id.value);
+    const auto [low, high] = delivery_ids_of(events[i].id);
+    if (std::exchange(last, low) == low)
+      continue; // of the same millisecond as the one before
+    lows.add(low);
+    highs.add(high);
+  }
   for (const auto& row :
-       transaction.exec_params(counts_sql, tenant.no, parameter(low), parameter(high), parameter(ids_of(ids)))) {
+       transaction.exec_params(counts_sql, tenant.no, parameter(lows), parameter(highs), parameter(ids))) {
     const auto id = read_uuid(row[0]);
     const auto of = std::find_if(events.begin() + static_cast<std::ptrdiff_t>(first), events.end(),
                                  [&](const event_record& each) { return each.id.value == id; });
@@ -142,7 +144,7 @@ page<event_record> list_events(pqxx::transaction_base& transaction, const entere
   for (const auto& row : transaction.exec_params(events_sql, tenant.no, parameter(ids_of(state.found))))
     out.data.push_back(read_event(row));
   for (std::size_t first = 0; first < out.data.size();) {
-    const auto end = end_of_run(out.data, first);
+    const auto end = std::min(first + bounds.run, out.data.size());
     count_deliveries(transaction, tenant, out.data, first, end);
     first = end;
     if (first < out.data.size() && now() - began >= bounds.counting) {

@@ -11,9 +11,8 @@ constexpr const char* get_sql =
 constexpr const char* payload_sql =
   "select content_type, body, erased_at is not null as erased from event where tenant_no = $1 and id = $2::uuid";
 constexpr const char* counts_sql =
-  "select d.state, count(*) from endpoint e join delivery d on d.endpoint_no = e.no"
-  " where e.tenant_no = $1 and d.id >= $2::uuid and d.id < $3::uuid and d.event_id = $4::uuid"
-  " group by d.state order by d.state";
+  "select state, count(*) from delivery"
+  " where tenant_no = $1 and id >= $2::uuid and id < $3::uuid and event_id = $4::uuid group by state order by state";
 
 } // namespace
 
@@ -22,9 +21,9 @@ event_record get_event(pqxx::transaction_base& transaction, const entered_tenant
   if (rows.empty())
     refuse_unknown("event");
   auto out = read_event(rows[0]);
+  const auto [low, high] = delivery_ids_of(id);
   for (const auto& count :
-       transaction.exec_params(counts_sql, tenant.no, parameter(least_uuid_v7(out.received_at)),
-                               parameter(least_uuid_v7(out.received_at + delivery_window)), parameter(id.value)))
+       transaction.exec_params(counts_sql, tenant.no, parameter(low), parameter(high), parameter(id.value)))
     out.deliveries.emplace_back(static_cast<delivery_state>(count[0].as<int>()), count[1].as<std::int64_t>());
   return out;
 }

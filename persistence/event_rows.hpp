@@ -3,11 +3,20 @@
 #include "actors/management_store.hpp"
 #include "persistence/parameters.hpp"
 
+#include <utility>
+
 /// Rows of `event` as the management API shows them. Include it in .cpp files only: it brings all of libpqxx.
 namespace postrider {
 
-/// A delivery is made at most a minute after its event (migrations/0001_schema.sql).
-inline constexpr std::chrono::minutes delivery_window{1};
+/// Whoever makes a delivery gives its id the time of its event's, to the millisecond, however long after the event that
+/// is: nothing indexes `event_id`, and the primary key (id) leads to all deliveries of that millisecond.
+inline constexpr milliseconds delivery_window{1};
+
+/// The ids that deliveries of that event have: from and below.
+inline std::pair<uuid, uuid> delivery_ids_of(const event_id& event) noexcept {
+  const auto at = time_of(event.value);
+  return {least_uuid_v7(at), least_uuid_v7(at + delivery_window)};
+}
 
 /// The select list that `read_event` reads, of `event v left join source s`.
 #define POSTRIDER_EVENT_COLUMNS                                                                                        \

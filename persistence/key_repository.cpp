@@ -13,7 +13,7 @@ namespace postrider {
 namespace {
 
 #define POSTRIDER_KEY_COLUMNS                                                                                          \
-  "k.id, k.name, k.role, t.id as tenant_id, coalesce(t.enabled, true) as tenant_enabled,"                              \
+  "k.id, k.name, k.role, t.id as tenant_id, coalesce(t.enabled, true) as tenant_enabled, t.slug,"                      \
   " (extract(epoch from k.expires_at) * 1000000)::bigint as expires_at,"                                               \
   " (extract(epoch from k.last_used_at) * 1000000)::bigint as last_used_at,"                                           \
   " (extract(epoch from k.created_at) * 1000000)::bigint as created_at"
@@ -21,6 +21,8 @@ namespace {
 constexpr const char* insert_sql =
   "insert into api_key (id, tenant_no, name, role, hash, expires_at)"
   " values ($1::uuid, nullif($2::bigint, 0), $3, $4, $5::bytea, nullif($6, '')::timestamptz)";
+constexpr const char* lock_sql = "select 1 from tenant where no = $1 for no key update";
+constexpr const char* count_sql = "select count(*) from api_key where tenant_no = $1 and revoked_at is null";
 constexpr const char* get_sql =
   "select " POSTRIDER_KEY_COLUMNS " from api_key k left join tenant t on t.no = k.tenant_no"
   " where k.id = $1::uuid";
@@ -51,6 +53,8 @@ api_key_record read_key(const pqxx::row& row) {
   out.role = static_cast<api_role>(row["role"].as<int>());
   if (!row["tenant_id"].is_null())
     out.tenant = tenant_id{read_uuid(row["tenant_id"])};
+  if (!row["slug"].is_null())
+    out.tenant_slug = row["slug"].as<std::string>();
   out.tenant_enabled = row["tenant_enabled"].as<bool>();
   out.expires_at = read_optional_time(row["expires_at"]);
   out.last_used_at = read_optional_time(row["last_used_at"]);
@@ -63,8 +67,21 @@ tenant_no owner_of(pqxx::transaction_base& transaction, const std::string& slug_
   return slug_or_id.empty() ? 0 : find_tenant(transaction, slug_or_id);
 }
 
+/// Of a tenant alone: operators know what they do. The tenant's row is locked, so nobody makes another one meanwhile;
+/// what only reads the row goes on, and no version is counted up.
+void check_room_for_key(pqxx::transaction_base& transaction, tenant_no tenant) {
+  transaction.exec_params(lock_sql, tenant);
+  if (transaction.exec_params1(count_sql, tenant)[0].as<std::int64_t>() < api_keys_max)
+    return;
+  const auto detail =
+    "a tenant has at most " + std::to_string(api_keys_max) + " API keys; revoke some, expired ones too";
+  refuse({422, "quota-exceeded", detail});
+}
+
 created_api_key insert_key(pqxx::transaction_base& transaction, tenant_no tenant, wall_time now,
                            const new_api_key& wanted) {
+  if (tenant != 0)
+    check_room_for_key(transaction, tenant);
   const key_id id{new_uuid(now)};
   created_api_key out{{}, make_api_key(random_bytes<32>())};
   const auto hash = hash_api_key(out.key);

@@ -3,6 +3,7 @@
 #include "actors/management_store.hpp"
 #include "persistence/tenant_access.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,9 +15,13 @@ class transaction_base;
 
 namespace postrider {
 
+/// Of one tenant, those that are not revoked: who automates their making must automate their end.
+inline constexpr std::int64_t api_keys_max = 1'000;
+
 /// The key commands of the command line: each opens a connection of its own for one call (connect timeout 5 s,
 /// then at most 10 s). Errors: 503 `store-unavailable`; 404 `not-found` (tenant, key); 422 `validation-failed` (an
-/// operator's key with a tenant, another's without); 500 `internal-error`.
+/// operator's key with a tenant, another's without), `quota-exceeded` (the tenant has `api_keys_max`); 500
+/// `internal-error`.
 result<created_api_key> create_api_key(const std::string& url, const new_api_key& wanted);
 /// Operators' keys, or with `tenant` that tenant's; not the revoked ones. Newest first, at most 1,000.
 result<std::vector<api_key_record>> list_api_keys(const std::string& url, const std::string& tenant = {});

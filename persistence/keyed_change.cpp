@@ -7,6 +7,7 @@
 #include <pqxx/pqxx>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace postrider {
@@ -50,9 +51,28 @@ struct keyed_end {
   std::optional<kept_answer> earlier{}; ///< of the first request
 };
 
+/// From the claim of the answer to the commit nobody answers for the call: it ends at its own deadline, as it would
+/// without a key. The session's is counted from when it began to run.
+class own_deadline {
+public:
+  own_deadline(session& connection, const management_call& call)
+      : connection_{connection}, usual_{connection.options().call_deadline} {
+    const auto left = std::chrono::ceil<milliseconds>(call.deadline - std::chrono::steady_clock::now());
+    connection_.set_call_deadline(std::clamp(left, milliseconds{1}, usual_));
+  }
+  ~own_deadline() { connection_.set_call_deadline(usual_); }
+  own_deadline(const own_deadline&) = delete;
+  own_deadline& operator=(const own_deadline&) = delete;
+
+private:
+  session& connection_;
+  const milliseconds usual_;
+};
+
 /// `answers`: becomes true once the answer is ours to give.
 result<keyed_end> carry_out(session& connection, management_call& call, keyed_request& request, const keyed_work& work,
                             bool& answers) {
+  const own_deadline until{connection, call};
   auto outcome = connection.call([&](pqxx::connection_base& raw) -> result<keyed_end> {
     try {
       pqxx::work transaction{raw};
@@ -126,7 +146,10 @@ void key_claim::take(pqxx::transaction_base& transaction, tenant_no tenant) {
 }
 
 void key_claim::keep(pqxx::transaction_base& transaction, const kept_answer& answer) const {
-  transaction.exec_params0(keep_sql, tenant_, request_->key(), answer.status, pqxx::binarystring{answer.body});
+  const auto kept =
+    transaction.exec_params(keep_sql, tenant_, request_->key(), answer.status, pqxx::binarystring{answer.body});
+  if (kept.affected_rows() != 1) // a change whose answer is kept nowhere would be made again
+    throw std::logic_error("the answer of an Idempotency-Key found no row");
 }
 
 void run_keyed_change(session& connection, management_call& call, keyed_request& request, const keyed_work& work,

@@ -47,7 +47,7 @@ public:
   /// was answered within 24 hours, `refusal` (422 `idempotency-key-reused`, 409 `idempotency-key-in-use`). To be called
   /// before the transaction is confined to a tenant.
   void take(pqxx::transaction_base& transaction, tenant_no tenant);
-  /// The answer, before the commit.
+  /// The answer, before the commit. Throws where `take` has not taken the key.
   void keep(pqxx::transaction_base& transaction, const kept_answer& answer) const;
 
 private:
@@ -59,8 +59,8 @@ private:
 /// Makes the change and returns what gives its answer.
 using keyed_work = std::function<std::function<void()>(pqxx::transaction_base&, key_claim&)>;
 
-/// One call of the management queue: claim, change, answer held, answer kept, commit, answer let go. `committed` is
-/// called after a commit, before the answer goes.
+/// One call of the management queue: claim, change, answer held, answer kept, commit, answer let go; the connection is
+/// shut at the call's deadline, wherever that is. `committed` is called after a commit, before the answer goes.
 void run_keyed_change(session& connection, management_call& call, keyed_request& request, const keyed_work& work,
                       const std::function<void()>& committed);
 

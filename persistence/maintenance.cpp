@@ -11,6 +11,8 @@ namespace postrider {
 
 namespace {
 
+constexpr int key_batches_max = 400; // of one round, 2 million keys; the next round goes on
+
 template <class T>
 std::optional<session_failure> failure_of(const session_result<T>& done) {
   return done ? std::nullopt : std::optional{done.error()};
@@ -50,6 +52,44 @@ session_result<void> without_timeout(session& on, const std::string& timeout, F&
   return done ? restored : done;
 }
 
+/// In batches, each a transaction of its own: a day's keys in one statement would hold their locks, and the oldest
+/// snapshot, for as long as that takes.
+session_result<void> delete_expired_keys(session& on) {
+  for (int batch = 0; batch < key_batches_max; ++batch) {
+    const auto deleted = on.call([](pqxx::connection_base& connection) {
+      return pqxx::nontransaction{connection}.exec(std::string{expired_idempotency_keys_sql}).affected_rows();
+    });
+    if (!deleted)
+      return deleted.error();
+    if (*deleted < expired_idempotency_keys_batch)
+      break;
+  }
+  return {};
+}
+
+/// Goes on after a failure and answers the first.
+session_result<void> detach_expired_dedupe(session& on) {
+  const auto expired = on.call([](pqxx::connection_base& connection) {
+    std::vector<std::pair<std::string, bool>> out;
+    for (const auto& row : pqxx::nontransaction{connection}.exec(std::string{expired_dedupe_sql}))
+      out.emplace_back(row[0].c_str(), row[1].as<bool>());
+    return out;
+  });
+  if (!expired)
+    return expired.error();
+  session_result<void> first;
+  for (const auto& [name, pending] : *expired) {
+    const auto done = without_timeout(on, "lock_timeout", [&, &name = name, pending = pending] {
+      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short
+      // in between it stays half done, and no other partition can be detached until somebody finishes it.
+      return run_on(on, "alter table dedupe detach partition ", name, pending ? " finalize" : " concurrently");
+    });
+    if (first)
+      first = done;
+  }
+  return first;
+}
+
 } // namespace
 
 std::optional<session_failure> ensure_partitions(session& on) {
@@ -67,38 +107,22 @@ std::optional<session_failure> fold_counters(session& on) {
 }
 
 std::optional<session_failure> drop_expired(session& on) {
-  const auto expired = on.call([](pqxx::connection_base& connection) {
-    std::vector<std::pair<std::string, bool>> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec(std::string{expired_dedupe_sql}))
-      out.emplace_back(row[0].c_str(), row[1].as<bool>());
-    return out;
-  });
-  if (!expired)
-    return expired.error();
   std::optional<session_failure> first;
-  const auto note = [&](const session_result<void>& done) {
+  const auto note = [&](const auto& done) {
     if (!done && !first)
       first = done.error();
     return done.has_value();
   };
-  for (const auto& [name, pending] : *expired)
-    note(without_timeout(on, "lock_timeout", [&] {
-      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short
-      // in between it stays half done, and no other partition can be detached until somebody finishes it.
-      return run_on(on, "alter table dedupe detach partition ", name, pending ? " finalize" : " concurrently");
-    }));
-  const auto detached = read_names(on, detached_dedupe_sql);
-  if (!detached)
-    return detached.error();
-  for (const auto& name : *detached)
-    if (note(run_on(on, "drop table ", name, "")))
-      spdlog::info("store: expired dedupe table dropped table={}", name);
-  note(on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction{connection}.exec(std::string{expired_idempotency_keys_sql});
-  }));
+  note(delete_expired_keys(on)); // first: what follows may wait long
   note(on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec(std::string{expired_secrets_sql});
   }));
+  note(detach_expired_dedupe(on));
+  const auto detached = read_names(on, detached_dedupe_sql);
+  if (note(detached))
+    for (const auto& name : *detached)
+      if (note(run_on(on, "drop table ", name, "")))
+        spdlog::info("store: expired dedupe table dropped table={}", name);
   return first;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace postrider {
@@ -39,8 +40,13 @@ where relkind = 'r' and relname ~ '^dedupe_[0-9]{8}$' and relnamespace = (select
 order by 1
 )sql";
 
-inline constexpr std::string_view expired_idempotency_keys_sql =
-  "delete from idempotency_key where created_at < clock_timestamp() - interval '24 hours'";
+/// A batch of them. One that is locked is just being taken anew, and lives on.
+inline constexpr std::size_t expired_idempotency_keys_batch = 5'000;
+inline constexpr std::string_view expired_idempotency_keys_sql = R"sql(
+delete from idempotency_key where ctid = any (array(
+  select ctid from idempotency_key where created_at < clock_timestamp() - interval '24 hours'
+  order by created_at limit 5000 for update skip locked))
+)sql";
 
 /// Secrets that ran out an hour ago and were not removed by a later rotation: nobody takes them any more, so no plan
 /// changes by it.

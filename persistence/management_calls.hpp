@@ -46,9 +46,10 @@ void answer_with(const reply<T>& answer, result<T> out) {
 /// `work(session&) -> result<T>` on a worker; `done` gets its result, or the problem that kept it from being run or
 /// finished in time. What `done` asks of the store in turn comes with the key of whoever asks now.
 template <class T, class F>
-void post_call(management_queue& queue, reply<T> done, F work) {
+void post_call(management_queue& queue, reply<T> done, F work, call_turn turn = {}) {
   const auto answer = std::make_shared<reply<T>>(std::move(done));
   const auto call = std::make_shared<management_call>();
+  call->turn = std::move(turn);
   call->fail = [answer](problem what) { (*answer)(std::move(what)); };
   call->run = [answer, work = std::move(work), request = keyed_scope::current()](session& connection,
                                                                                  management_call& self) mutable {
@@ -84,33 +85,39 @@ using snapshot = pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>;
 
 /// A call that only reads, confined to `tenant`: `work(transaction, entered_tenant) -> T`.
 template <class T, class F>
-void post_read(management_queue& queue, std::string tenant, reply<T> done, F work) {
-  post_call<T>(queue, std::move(done),
-               [tenant = std::move(tenant), work = std::move(work)](session& connection) mutable {
-                 auto confined = [&](pqxx::transaction_base& transaction) {
-                   return work(transaction, enter_tenant(transaction, tenant, access::read));
-                 };
-                 return transact<T, snapshot>(connection, confined);
-               });
+void post_read(management_queue& queue, std::string tenant, reply<T> done, F work, call_kind kind = call_kind::usual) {
+  call_turn turn{tenant, kind};
+  post_call<T>(
+    queue, std::move(done),
+    [tenant = std::move(tenant), work = std::move(work)](session& connection) mutable {
+      auto confined = [&](pqxx::transaction_base& transaction) {
+        return work(transaction, enter_tenant(transaction, tenant, access::read));
+      };
+      return transact<T, snapshot>(connection, confined);
+    },
+    std::move(turn));
 }
 
 /// `work(transaction, key_claim&) -> T` in one transaction, which it begins by taking the claim; `committed()` after
 /// it. Every change goes through here, so that every one can be made under a key.
 template <class T, class Work, class Committed>
-void post_transaction(management_queue& queue, reply<T> done, Work work, Committed committed) {
+void post_transaction(management_queue& queue, reply<T> done, Work work, Committed committed, call_turn turn = {}) {
   auto request = keyed_scope::take();
   if (!request)
-    return post_call<T>(queue, std::move(done),
-                        [work = std::move(work), committed = std::move(committed)](session& connection) mutable {
-                          key_claim none;
-                          auto unkeyed = [&](pqxx::transaction_base& transaction) { return work(transaction, none); };
-                          auto out = transact<T, pqxx::work>(connection, unkeyed);
-                          if (out)
-                            committed();
-                          return out;
-                        });
+    return post_call<T>(
+      queue, std::move(done),
+      [work = std::move(work), committed = std::move(committed)](session& connection) mutable {
+        key_claim none;
+        auto unkeyed = [&](pqxx::transaction_base& transaction) { return work(transaction, none); };
+        auto out = transact<T, pqxx::work>(connection, unkeyed);
+        if (out)
+          committed();
+        return out;
+      },
+      std::move(turn));
   const auto answer = std::make_shared<reply<T>>(std::move(done));
   const auto call = std::make_shared<management_call>();
+  call->turn = std::move(turn);
   call->fail = [answer](problem what) { (*answer)(std::move(what)); };
   call->run = [answer, request = std::move(request), work = std::move(work),
                committed = std::move(committed)](session& connection, management_call& self) mutable {
@@ -128,17 +135,19 @@ template <class T, class Work, class Committed>
 void post_tenant_transaction(management_queue& queue, std::string tenant, access as, reply<T> done, Work work,
                              Committed committed) {
   const auto no = std::make_shared<tenant_no>(0);
+  call_turn turn{tenant, call_kind::usual};
   post_transaction<T>(
     queue, std::move(done),
     [no, as, tenant = std::move(tenant), work = std::move(work)](pqxx::transaction_base& transaction,
                                                                  key_claim& claim) mutable {
       if (claim.wanted())
-        claim.take(transaction, find_tenant(transaction, tenant));
-      const auto entered = enter_tenant(transaction, tenant, as);
+        claim.take(transaction, *no = find_tenant(transaction, tenant));
+      // While the claim waited, the slug may have become another tenant's: the key and the change are of the same one.
+      const auto entered = claim.wanted() ? enter_tenant(transaction, *no, as) : enter_tenant(transaction, tenant, as);
       *no = entered.no;
       return work(transaction, entered);
     },
-    [no, committed = std::move(committed)] { committed(*no); });
+    [no, committed = std::move(committed)] { committed(*no); }, std::move(turn));
 }
 
 /// A change of a tenant's configuration: `work(transaction, entered_tenant) -> T`. `changed` is told of it once it is

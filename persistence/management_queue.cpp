@@ -22,7 +22,8 @@ bool cut_by_server(const session& connection) {
 
 management_queue::management_queue(session_options sessions, limits bounds, metrics& counts) : limits_{bounds} {
   for (std::size_t i = 0; i < limits_.workers; ++i)
-    workers_.push_back(std::make_unique<worker>(sessions, watchdog_, counts));
+    workers_.push_back(std::make_unique<worker>(sessions, watchdog_, counts, false));
+  workers_.push_back(std::make_unique<worker>(sessions, watchdog_, counts, true));
   for (auto& each : workers_)
     each->thread = std::thread{[this, self = each.get()] { work(*self); }};
   deadline_thread_ = std::thread{[this] { watch_deadlines(); }};
@@ -37,9 +38,15 @@ void management_queue::stop() {
   {
     const std::lock_guard guard{mutex_};
     stopping_ = true;
-    left = std::exchange(waiting_, {});
+    left = std::exchange(keys_, {});
+    for (auto& [tenant, of] : lines_) {
+      left.insert(left.end(), of.waiting.begin(), of.waiting.end());
+      of.waiting.clear();
+    }
+    waiting_ = 0;
   }
   work_.notify_all();
+  keys_work_.notify_all();
   deadline_.notify_all();
   for (const auto& call : left)
     if (call->claim_answer())
@@ -55,41 +62,119 @@ bool management_queue::post(const management_call_ptr& call) {
   call->deadline = std::chrono::steady_clock::now() + limits_.call_deadline;
   {
     const std::lock_guard guard{mutex_};
-    if (stopping_ || waiting_.size() >= limits_.waiting_max)
+    if (stopping_ || !line_up(call))
       return false;
-    waiting_.push_back(call);
     unanswered_.push_back(call);
   }
-  work_.notify_one();
+  // All of them: the one that wakes first may be the one that may not run it.
+  call->turn.kind == call_kind::key ? keys_work_.notify_one() : work_.notify_all();
   deadline_.notify_one();
   return true;
 }
 
-management_call_ptr management_queue::next_call() {
+bool management_queue::line_up(const management_call_ptr& call) {
+  if (call->turn.kind == call_kind::key) {
+    if (keys_.size() >= limits_.waiting_max)
+      return false;
+    keys_.push_back(call);
+    return true;
+  }
+  const auto& tenant = call->turn.tenant;
+  const auto found = lines_.find(tenant);
+  const bool full =
+    found != lines_.end() && !tenant.empty() && found->second.waiting.size() >= limits_.tenant_waiting_max;
+  if (full || waiting_ >= limits_.waiting_max)
+    return false;
+  auto& of = found != lines_.end() ? found->second : lines_[tenant];
+  if (of.waiting.empty() && of.running == 0)
+    of.turn = ++turns_;
+  of.waiting.push_back(call);
+  ++waiting_;
+  return true;
+}
+
+/// It will not run any more. A call that runs, or ran, is in no line.
+void management_queue::leave_line(const management_call_ptr& call) {
+  if (call->turn.kind == call_kind::key) {
+    std::erase(keys_, call);
+    return;
+  }
+  const auto found = lines_.find(call->turn.tenant);
+  if (found == lines_.end())
+    return;
+  waiting_ -= std::erase(found->second.waiting, call);
+  if (found->second.waiting.empty() && found->second.running == 0)
+    lines_.erase(found);
+}
+
+bool management_queue::may_run(const line_map::value_type& of) const {
+  const auto& [tenant, calls] = of;
+  if (calls.waiting.empty() || (calls.running > 0 && !tenant.empty()))
+    return false;
+  const auto searches_max = std::max<std::size_t>(limits_.workers, 2) - 1;
+  return calls.waiting.front()->turn.kind != call_kind::search || searching_ < searches_max;
+}
+
+/// At most as many lines as calls wait and run: a walk is cheap.
+management_queue::line_map::iterator management_queue::next_line() {
+  auto best = lines_.end();
+  for (auto it = lines_.begin(); it != lines_.end(); ++it)
+    if (may_run(*it) && (best == lines_.end() || it->second.turn < best->second.turn))
+      best = it;
+  return best;
+}
+
+management_call_ptr management_queue::next_call(const worker& self) {
   std::unique_lock guard{mutex_};
-  work_.wait(guard, [&] { return stopping_ || !waiting_.empty(); });
-  if (waiting_.empty())
+  if (self.for_keys) {
+    keys_work_.wait(guard, [&] { return stopping_ || !keys_.empty(); });
+    if (keys_.empty())
+      return nullptr;
+    auto call = std::move(keys_.front());
+    keys_.pop_front();
+    return call;
+  }
+  auto next = lines_.end();
+  work_.wait(guard, [&] {
+    next = next_line();
+    return stopping_ || next != lines_.end();
+  });
+  if (next == lines_.end())
     return nullptr;
-  auto call = std::move(waiting_.front());
-  waiting_.pop_front();
+  auto& of = next->second;
+  auto call = std::move(of.waiting.front());
+  of.waiting.pop_front();
+  of.turn = ++turns_;
+  ++of.running;
+  --waiting_;
+  searching_ += call->turn.kind == call_kind::search ? 1 : 0;
   return call;
 }
 
-/// At most 256 and the workers' own: a walk is cheap.
-void management_queue::forget(const management_call_ptr& call) {
-  const std::lock_guard guard{mutex_};
-  unanswered_.remove(call);
+void management_queue::finish(const management_call_ptr& call) {
+  {
+    const std::lock_guard guard{mutex_};
+    unanswered_.remove(call); // at most those that wait and run: a walk is cheap
+    if (call->turn.kind == call_kind::key)
+      return;
+    searching_ -= call->turn.kind == call_kind::search ? 1 : 0;
+    const auto of = lines_.find(call->turn.tenant);
+    --of->second.running;
+    if (of->second.waiting.empty() && of->second.running == 0)
+      lines_.erase(of);
+  }
+  work_.notify_all(); // what waited for this may run now, on whichever worker
 }
 
 void management_queue::work(worker& self) {
-  while (const auto call = next_call()) {
+  while (const auto call = next_call(self)) {
     if (!call->answered) {
       if (ready(self))
         call->run(self.connection, *call);
       else if (call->claim_answer())
         call->fail(store_unavailable());
     }
-    forget(call);
+    finish(call);
   }
 }
 
@@ -123,7 +208,7 @@ void management_queue::watch_deadlines() {
       continue;
     }
     unanswered_.pop_front();
-    std::erase(waiting_, first);
+    leave_line(first);
     guard.unlock();
     if (first->claim_answer())
       first->fail(store_unavailable());

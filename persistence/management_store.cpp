@@ -61,17 +61,19 @@ void postgres_management_store::find_key(api_key_hash hash, reply<std::optional<
   const auto wall = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   if (auto cached = parts_->keys.find(hash, now, wall))
     return done(std::move(cached));
-  post_call<found_key>(
-    parts_->queue, std::move(done), [hash, &keys = parts_->keys](session& connection) -> result<found_key> {
-      const auto asked_at = std::chrono::steady_clock::now();
-      const auto generation = keys.generation();
-      const auto found = connection.call([&](pqxx::connection_base& raw) { return find_api_key(raw, hash); });
-      if (!found)
-        return problem_of(found.error());
-      if (*found)
-        keys.put(hash, **found, asked_at, generation);
-      return *found;
-    });
+  post_call<found_key>(parts_->queue, std::move(done),
+                       [hash, &keys = parts_->keys](session& connection) -> result<found_key> {
+                         const auto asked_at = std::chrono::steady_clock::now();
+                         const auto generation = keys.generation();
+                         const auto found =
+                           connection.call([&](pqxx::connection_base& raw) { return find_api_key(raw, hash); });
+                         if (!found)
+                           return problem_of(found.error());
+                         if (*found)
+                           keys.put(hash, **found, asked_at, generation);
+                         return *found;
+                       },
+                       {{}, call_kind::key});
 }
 
 void postgres_management_store::create_tenants(std::vector<new_tenant> tenants,
@@ -100,26 +102,31 @@ void postgres_management_store::list_tenants(page_request request, reply<page<te
 }
 
 void postgres_management_store::get_tenant(std::string slug_or_id, reply<tenant_record> done) {
-  post_call<tenant_record>(parts_->queue, std::move(done), [tenant = std::move(slug_or_id)](session& connection) {
-    auto work = [&](pqxx::transaction_base& transaction) { return postrider::get_tenant(transaction, tenant); };
-    return transact<tenant_record, snapshot>(connection, work);
-  });
+  call_turn turn{slug_or_id};
+  post_call<tenant_record>(
+    parts_->queue, std::move(done),
+    [tenant = std::move(slug_or_id)](session& connection) {
+      auto work = [&](pqxx::transaction_base& transaction) { return postrider::get_tenant(transaction, tenant); };
+      return transact<tenant_record, snapshot>(connection, work);
+    },
+    std::move(turn));
 }
 
 /// Its keys are refused at once on this node.
 void postgres_management_store::delete_tenant(std::string slug_or_id, reply<bool> done) {
-  post_call<bool>(parts_->queue, std::move(done),
-                  [tenant = std::move(slug_or_id), &all = *parts_](session& connection) -> result<bool> {
-                    auto work = [&](pqxx::transaction_base& transaction) {
-                      return postrider::delete_tenant(transaction, tenant);
-                    };
-                    const auto deleted = transact<tenant_no, pqxx::work>(connection, work);
-                    if (!deleted)
-                      return deleted.error();
-                    all.keys.clear();
-                    all.changed(*deleted);
-                    return true;
-                  });
+  call_turn turn{slug_or_id};
+  post_call<bool>(
+    parts_->queue, std::move(done),
+    [tenant = std::move(slug_or_id), &all = *parts_](session& connection) -> result<bool> {
+      auto work = [&](pqxx::transaction_base& transaction) { return postrider::delete_tenant(transaction, tenant); };
+      const auto deleted = transact<tenant_no, pqxx::work>(connection, work);
+      if (!deleted)
+        return deleted.error();
+      all.keys.clear();
+      all.changed(*deleted);
+      return true;
+    },
+    std::move(turn));
 }
 
 /// Its keys are told so at once on this node.
@@ -315,15 +322,18 @@ void postgres_management_store::list_events(std::string tenant, event_filter fil
     parts_->queue, std::move(tenant), std::move(done),
     [filter = std::move(filter), request](pqxx::transaction_base& transaction, const entered_tenant& in) {
       return postrider::list_events(transaction, in, filter, request);
-    });
+    },
+    call_kind::search);
 }
 
 void postgres_management_store::list_deliveries(std::string tenant, delivery_filter filter, page_request request,
                                                 reply<page<delivery_record>> done) {
-  post_read<page<delivery_record>>(parts_->queue, std::move(tenant), std::move(done),
-                                   [filter, request](pqxx::transaction_base& transaction, const entered_tenant& in) {
-                                     return postrider::list_deliveries(transaction, in, filter, request);
-                                   });
+  post_read<page<delivery_record>>(
+    parts_->queue, std::move(tenant), std::move(done),
+    [filter, request](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return postrider::list_deliveries(transaction, in, filter, request);
+    },
+    call_kind::search);
 }
 
 void postgres_management_store::get_delivery(std::string tenant, delivery_id id, reply<delivery_record> done) {

@@ -15,10 +15,10 @@ namespace postrider {
 struct management_store_options {
   std::string url; ///< libpq URL or DSN
   secret_key master_key{};
-  std::map<std::string, tenant_quotas> plans{}; ///< `[plans.NAME]`; of a plan that is not among them nothing is limited
+  std::map<std::string, tenant_quotas> plans{}; ///< `[plans.NAME]`; under one that is not among them nothing is created
   std::function<void(tenant_no)>
     changed{};             ///< after each committed change of a tenant's configuration; returns at once
-  std::size_t workers = 2; ///< threads, each with a connection
+  std::size_t workers = 2; ///< threads, each with a connection; one more looks up keys
   std::size_t waiting_max = 256;
   milliseconds call_deadline{5'000}; ///< from the call to its answer; statements end before
   milliseconds lease_ttl{6'000};     ///< a node that was not heard of for so long is gone

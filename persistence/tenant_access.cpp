@@ -1,5 +1,6 @@
 #include "persistence/tenant_access.hpp"
 
+#include "actors/management_store.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/random_bytes.hpp"
 #include "persistence/secret_columns.hpp"
@@ -9,38 +10,30 @@
 namespace postrider {
 namespace {
 
-constexpr const char* find_sql =
-  "select no, id, slug, data_key, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now"
-  " from tenant where deleted_at is null and (slug = $1 or id = $2::uuid)";
-constexpr const char* lock_sql =
-  "select no, id, slug, data_key, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now"
-  " from tenant where deleted_at is null and (slug = $1 or id = $2::uuid) for update";
+constexpr const char* columns =
+  "select no, id, slug, data_key, (extract(epoch from clock_timestamp()) * 1000000)::bigint"
+  " as now from tenant where deleted_at is null and ";
+constexpr const char* is_named = "(slug = $1 or id = $2::uuid)";
+constexpr const char* is_numbered = "no = $1";
 constexpr const char* audit_sql = "insert into audit_log (id, at, tenant_no, actor, action, target)"
                                   " values ($1::uuid, $2::timestamptz, nullif($3::bigint, 0), 'api', $4, $5)";
 
-} // namespace
-
-void refuse(problem what) {
-  throw refusal{std::move(what)};
+const char* lock_of(access as) noexcept {
+  return as == access::write ? " for update" : "";
 }
 
-void refuse_unknown(std::string_view kind) {
-  refuse({404, "not-found", "no such " + std::string{kind}});
-}
-
-bool could_be_name(std::string_view slug_or_name) noexcept {
-  return std::all_of(slug_or_name.begin(), slug_or_name.end(), [](char each) { return each > ' ' && each < '\x7f'; });
-}
-
-entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as) {
+pqxx::row find_named(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as) {
   if (!could_be_name(slug_or_id))
     refuse_unknown("tenant");
   const auto id = parse_id<tenant_id>(slug_or_id);
-  const auto rows = transaction.exec_params(as == access::write ? lock_sql : find_sql, std::string{slug_or_id},
+  const auto rows = transaction.exec_params(columns + std::string{is_named} + lock_of(as), std::string{slug_or_id},
                                             parameter(id ? id->value : uuid{}));
   if (rows.size() != 1)
     refuse_unknown("tenant");
-  const auto row = rows[0];
+  return rows[0];
+}
+
+entered_tenant enter(pqxx::transaction_base& transaction, const pqxx::row& row, access as) {
   entered_tenant out{row["no"].as<tenant_no>(),
                      {read_uuid(row["id"])},
                      row["slug"].as<std::string>(),
@@ -52,14 +45,33 @@ entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_vie
   return out;
 }
 
-tenant_no find_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id) {
-  if (!could_be_name(slug_or_id))
-    refuse_unknown("tenant");
-  const auto id = parse_id<tenant_id>(slug_or_id);
-  const auto rows = transaction.exec_params(find_sql, std::string{slug_or_id}, parameter(id ? id->value : uuid{}));
+} // namespace
+
+void refuse(problem what) {
+  throw refusal{std::move(what)};
+}
+
+void refuse_unknown(std::string_view kind) {
+  refuse(not_found(kind));
+}
+
+bool could_be_name(std::string_view slug_or_name) noexcept {
+  return std::all_of(slug_or_name.begin(), slug_or_name.end(), [](char each) { return each > ' ' && each < '\x7f'; });
+}
+
+entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as) {
+  return enter(transaction, find_named(transaction, slug_or_id, as), as);
+}
+
+entered_tenant enter_tenant(pqxx::transaction_base& transaction, tenant_no no, access as) {
+  const auto rows = transaction.exec_params(columns + std::string{is_numbered} + lock_of(as), no);
   if (rows.size() != 1)
     refuse_unknown("tenant");
-  return rows[0]["no"].as<tenant_no>();
+  return enter(transaction, rows[0], as);
+}
+
+tenant_no find_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id) {
+  return find_named(transaction, slug_or_id, access::read)["no"].as<tenant_no>();
 }
 
 secret_key data_key_of(const entered_tenant& tenant, const secret_key& master_key) {

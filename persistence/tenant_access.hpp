@@ -47,6 +47,8 @@ bool could_be_name(std::string_view slug_or_name) noexcept;
 /// Finds the living tenant by slug or id, then confines the transaction to it: from here on it runs as postrider_api,
 /// to which row-level security shows nothing of other tenants. Throws `refusal` (404) where there is none.
 entered_tenant enter_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id, access as);
+/// The same by its number: for whoever has found it already. Its slug may be another tenant's by now.
+entered_tenant enter_tenant(pqxx::transaction_base& transaction, tenant_no no, access as);
 
 /// The number of the living tenant of that slug or id, without entering it. Throws `refusal` (404) where there is none.
 tenant_no find_tenant(pqxx::transaction_base& transaction, std::string_view slug_or_id);

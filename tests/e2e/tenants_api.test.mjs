@@ -126,7 +126,14 @@ describe('tenants over the API', () => {
       await tenant('foreign');
       const viewer = await key_of('own', 'tenant_viewer');
       for (const name of ['own', made.id]) assert.equal((await viewer.api.get(`/v1/tenants/${name}`)).id, made.id);
-      check_problem(await viewer.api.ask('GET', '/v1/tenants/foreign'), 404, 'not-found');
+      const told = async (path) => {
+        const answer = await viewer.api.ask('GET', path);
+        check_problem(answer, 404, 'not-found');
+        const headers = Object.fromEntries([...answer.headers].filter(([name]) => !['x-request-id', 'date'].includes(name)));
+        return { body: { ...answer.body, instance: undefined }, headers };
+      };
+      for (const rest of ['', '/sources', '/events'])
+        assert.deepEqual(await told(`/v1/tenants/foreign${rest}`), await told(`/v1/tenants/nobody-ever${rest}`));
       check_problem(await viewer.api.ask('GET', '/v1/tenants'), 403, 'forbidden');
       check_problem(await viewer.api.ask('DELETE', '/v1/tenants/own'), 403, 'forbidden');
     });

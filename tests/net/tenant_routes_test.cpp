@@ -2,6 +2,8 @@
 
 #include "tests/net/server_fixture.hpp"
 
+#include <boost/json/serialize.hpp>
+
 using namespace postrider;
 using namespace postrider::test;
 
@@ -81,6 +83,32 @@ BOOST_AUTO_TEST_CASE(a_disabled_tenants_keys_are_good_and_may_do_nothing) {
   BOOST_TEST(call("GET", base, viewer).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(another_tenant_is_told_of_like_one_that_does_not_exist) {
+  const auto told = [](const http_answer& answer) {
+    auto document = answer.json().as_object();
+    document.erase("instance");
+    return std::to_string(answer.status) + boost::json::serialize(document);
+  };
+  const auto nobody = call("GET", "/v1/tenants/nobody", viewer);
+  BOOST_TEST(nobody.status == 404);
+  for (const auto& path : {std::string{"/v1/tenants/other"}, "/v1/tenants/" + to_string(other),
+                           "/v1/tenants/" + to_string(store.make_id<tenant_id>()), std::string{"/v1/tenants/acm"}}) {
+    BOOST_TEST(told(call("GET", path, viewer)) == told(nobody), path);
+    BOOST_TEST(told(call("GET", path + "/sources", viewer)) == told(nobody), path);
+    BOOST_TEST(told(call("POST", path + "/endpoints", viewer, endpoint)) == told(nobody), path); // nor by the role
+  }
+  BOOST_TEST(told(call("GET", "/v1/tenants/nobody", op)) == told(nobody)); // the store's own words are the same
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_request_is_told_only_to_who_has_a_key) {
+  const std::string long_key(256, 'k');
+  BOOST_TEST(post(base + "/endpoints", "prk_wrong", endpoint, long_key).status == 401);
+  BOOST_TEST(post(base + "/endpoints", admin, endpoint, long_key).code() == "idempotency-key-invalid");
+  BOOST_TEST(call("GET", base + "/events?type=%ff", "prk_wrong").status == 401);
+  BOOST_TEST(call("GET", base + "/events?type=%ff", viewer).code() == "parameter-invalid");
+  BOOST_TEST(call("GET", base + "/events?type=%01", viewer).code() == "parameter-invalid");
+}
+
 BOOST_AUTO_TEST_CASE(api_keys_are_shown_once_and_revoked_for_good) {
   const auto path = base + "/api-keys";
   const auto made =
@@ -133,6 +161,10 @@ BOOST_AUTO_TEST_CASE(events_are_listed_and_filtered) {
   BOOST_TEST(found("?source=stripe").empty());
   BOOST_TEST(found("?since=2100-01-01T00:00:00Z").empty());
   BOOST_TEST(found("?until=2100-01-01T00:00:00Z&limit=2").size() == 2u);
+  BOOST_TEST(found("?since=2000-01-01T00:00:00+02:00").size() == 3u); // as people write it, the + not escaped
+  BOOST_TEST(found("?since=2000-01-01T00:00:00%2B02:00&until=2100-01-01T00:00:00-02:00").size() == 3u);
+  BOOST_TEST(call("GET", base + "/deliveries?since=2000-01-01T00:00:00.5+02:00", viewer).status == 200);
+  BOOST_TEST(call("GET", base + "/events?since=2000-01-01T00:00:00+", viewer).code() == "parameter-invalid");
   const auto cursor = text(call("GET", base + "/events?limit=2", viewer).json(), "next_cursor");
   BOOST_TEST(found("?cursor=" + cursor).size() == 1u);
   for (const std::string query : {"type=", "type=a%20b", "source=", "since=x", "until=x", "limit=0", "cursor=x"})

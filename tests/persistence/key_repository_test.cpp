@@ -33,6 +33,34 @@ bool eventually_refused(fixture& f, const std::string& key) {
 
 BOOST_AUTO_TEST_SUITE(key_repository)
 
+BOOST_AUTO_TEST_CASE(a_tenant_has_a_thousand_keys_at_most_that_are_not_revoked) {
+  fixture f;
+  f.tenant("acme");
+  f.tenant("umbrella");
+  const auto first = made(f.url, {"first", api_role::tenant_admin, "acme", {}});
+  f.sql("insert into api_key (id, tenant_no, name, role, hash, expires_at) select gen_random_uuid(), no, 'n', 2, "
+        "decode(lpad(to_hex(i), 64, '0'), 'hex'), now() - interval '1 day' from tenant, generate_series(1, 999) i "
+        "where slug = 'acme'");
+  const new_api_key wanted{"n", api_role::tenant_viewer, "acme", {}};
+  check_refused(f.ask(&store::create_api_key, wanted), 422, "quota-exceeded");
+  check_refused(create_api_key(f.url, wanted), 422, "quota-exceeded");
+  BOOST_TEST(f.ask(&store::create_api_key, new_api_key{"n", api_role::tenant_viewer, "umbrella", {}}).has_value());
+  made(f.url, {"operator", api_role::operator_, "", {}});
+  BOOST_REQUIRE(f.ask(&store::revoke_api_key, "acme", first.record.id));
+  BOOST_TEST(f.ask(&store::create_api_key, wanted).has_value());
+  check_refused(f.ask(&store::create_api_key, wanted), 422, "quota-exceeded");
+  BOOST_TEST(f.version("acme") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_knows_its_tenants_slug) {
+  fixture f;
+  f.tenant("acme");
+  const auto of_tenant = made(f.url, {"n", api_role::tenant_viewer, "acme", {}});
+  const auto of_operator = made(f.url, {"n", api_role::operator_, "", {}});
+  BOOST_TEST(f.ask(&store::find_key, hash_api_key(of_tenant.key)).value().value().tenant_slug == "acme");
+  BOOST_TEST(f.ask(&store::find_key, hash_api_key(of_operator.key)).value().value().tenant_slug.empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_operators_key_is_made_found_listed_and_revoked) {
   fixture f;
   const auto key = made(f.url, {"first", api_role::operator_, "", {}});

@@ -267,6 +267,98 @@ BOOST_AUTO_TEST_CASE(who_was_told_503_has_nothing_changed) {
   BOOST_TEST(f.sql("select count(*) from tenant where name = 'changed'") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(a_commit_that_hangs_ends_at_the_deadline_of_its_call) {
+  keyed_fixture f;
+  f.sql("create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(20); return null; end';"
+        "create constraint trigger doze after update on tenant deferrable initially deferred for each row execute "
+        "function doze()");
+  auto options = keyed_fixture::session_for(f.url);
+  options.statement_timeout = options.call_deadline = std::chrono::seconds{60};
+  watchdog dog;
+  session on{options, dog, f.counts};
+  BOOST_REQUIRE(!on.connect());
+  management_call call; // it waited for a thread, and has little time left
+  call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+  told_request request{"k"};
+  run_keyed_change(
+    on, call, request,
+    [](pqxx::transaction_base& transaction, key_claim& claim) -> std::function<void()> {
+      claim.take(transaction, 0);
+      transaction.exec("update tenant set name = 'changed'");
+      return [] {};
+    },
+    [] {});
+  BOOST_TEST(is(request.wait(), how::failed));
+  BOOST_TEST(request.failure.status == 503);
+  BOOST_TEST(!on.connected());
+  BOOST_TEST((on.options().call_deadline == std::chrono::seconds{60}));
+}
+
+BOOST_AUTO_TEST_CASE(a_tenant_that_takes_the_slug_meanwhile_is_not_changed) {
+  keyed_fixture f;
+  keyed_fixture::other_node first{f};
+  const auto second = f.make_source(f.request(), "one");
+  f.wait_for_a_waiter();
+  f.sql("update tenant set deleted_at = clock_timestamp() where slug = 'acme'");
+  metrics counts;
+  store elsewhere{f.options_for(milliseconds{20'000}), counts};
+  std::promise<bool> made;
+  elsewhere.create_tenants({new_tenant{"acme", "n", "", {}}},
+                           [&](const auto& one) { made.set_value(one.has_value()); });
+  BOOST_REQUIRE(made.get_future().get());
+  first.transaction.abort();
+  BOOST_TEST(is(second->wait(), how::failed));
+  BOOST_TEST(second->failure.status == 404);
+  BOOST_TEST(f.sources() == "0");
+  BOOST_TEST(f.keys() == "0");
+}
+
+BOOST_AUTO_TEST_CASE(a_change_whose_answer_cannot_be_kept_does_not_stay) {
+  keyed_fixture f;
+  watchdog dog;
+  session on{keyed_fixture::session_for(f.url), dog, f.counts};
+  BOOST_REQUIRE(!on.connect());
+  management_call call;
+  call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  told_request request{"k"};
+  run_keyed_change(
+    on, call, request,
+    [](pqxx::transaction_base& transaction, key_claim&) -> std::function<void()> {
+      transaction.exec("update tenant set name = 'changed'"); // the key is not taken
+      return [] {};
+    },
+    [] {});
+  BOOST_TEST(is(request.wait(), how::failed));
+  BOOST_TEST(request.failure.status == 500);
+  BOOST_TEST(f.sql("select count(*) from tenant where name = 'changed'") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(maintenance_leaves_a_key_that_is_just_taken_anew_and_deletes_the_others) {
+  keyed_fixture f;
+  f.sql("insert into idempotency_key (tenant_no, key, request_hash, created_at) select 0, i::text, '', "
+        "clock_timestamp() - interval '25 hours' from generate_series(1, 12000) i");
+  pqxx::connection beside{f.url};
+  pqxx::work taking{beside};
+  taking.exec("select from idempotency_key where key = '1' for update");
+  watchdog dog;
+  session on{keyed_fixture::session_for(f.url), dog, f.counts};
+  BOOST_REQUIRE(!on.connect());
+  BOOST_TEST(!drop_expired(on));
+  BOOST_TEST(f.sql("select string_agg(key, ',') from idempotency_key") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(maintenance_deletes_keys_also_where_the_rest_fails) {
+  keyed_fixture f;
+  f.sql("insert into idempotency_key (tenant_no, key, request_hash, created_at) values (0, 'old', '', "
+        "clock_timestamp() - interval '25 hours')");
+  f.sql("alter table dedupe rename to dedupe_elsewhere");
+  watchdog dog;
+  session on{keyed_fixture::session_for(f.url), dog, f.counts};
+  BOOST_REQUIRE(!on.connect());
+  BOOST_TEST(drop_expired(on).has_value());
+  BOOST_TEST(f.keys() == "0");
+}
+
 BOOST_AUTO_TEST_CASE(an_exception_after_the_commit_costs_the_answer_alone) {
   keyed_fixture f;
   metrics counts;

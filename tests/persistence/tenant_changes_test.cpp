@@ -2,6 +2,11 @@
 #include "persistence/tenant_loader.hpp"
 #include "tests/persistence/management_fixture.hpp"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
 using namespace postrider;
 using fixture = tests::management_fixture;
 using managed = postgres_management_store;
@@ -130,8 +135,8 @@ BOOST_AUTO_TEST_CASE(creation_stops_at_the_tenants_own_quota_or_its_plans) {
   managed limited{options, counts};
   tenant_quotas own;
   own.sources = 3;
-  for (const auto& tenant : {new_tenant{"planned", "n", "tiny", {}}, new_tenant{"own", "n", "tiny", own},
-                             new_tenant{"free", "n", "", {}}, new_tenant{"lost", "n", "gone", {}}})
+  for (const auto& tenant :
+       {new_tenant{"planned", "n", "tiny", {}}, new_tenant{"own", "n", "tiny", own}, new_tenant{"free", "n", "", {}}})
     BOOST_REQUIRE(f.ask(&managed::create_tenants, std::vector{tenant}));
   const auto create = [&](const std::string& slug, const std::vector<std::string>& names) {
     const auto promise = std::make_shared<std::promise<result<std::vector<source_record>>>>();
@@ -151,8 +156,26 @@ BOOST_AUTO_TEST_CASE(creation_stops_at_the_tenants_own_quota_or_its_plans) {
   BOOST_TEST(create("planned", {"c"}).has_value());
   BOOST_TEST(create("own", {"a", "b", "c"}).has_value());
   check_refused(create("own", {"d"}), 422, "quota-exceeded");
-  for (const std::string slug : {"free", "lost"})
-    BOOST_TEST(create(slug, {"a", "b", "c", "d"}).has_value());
+  BOOST_TEST(create("free", {"a", "b", "c", "d"}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(under_a_plan_that_is_not_configured_nothing_is_created_and_the_log_says_so_once) {
+  fixture f;
+  tenant_quotas own;
+  own.sources = 1;
+  for (const auto& tenant : {new_tenant{"lost", "n", "no such plan", {}}, new_tenant{"own", "n", "no such plan", own}})
+    BOOST_REQUIRE(f.ask(&managed::create_tenants, std::vector{tenant}));
+  std::ostringstream log;
+  const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(log);
+  spdlog::default_logger()->sinks().push_back(sink);
+  for (int i = 0; i < 2; ++i)
+    check_refused(f.ask(&managed::create_sources, "lost", sources_named({"a"})), 500, "plan-missing");
+  spdlog::default_logger()->sinks().pop_back();
+  const auto text = log.str();
+  BOOST_TEST(text.find("plan=no such plan") != std::string::npos, text);
+  BOOST_TEST(text.find("plan=no such plan") == text.rfind("plan=no such plan"), text);
+  BOOST_TEST(f.sql("select count(*) from source") == "0");
+  BOOST_TEST(f.ask(&managed::create_sources, "own", sources_named({"a"})).has_value()); // its own goes first
 }
 
 BOOST_AUTO_TEST_CASE(two_who_create_at_once_do_not_pass_a_quota_together) {
@@ -161,13 +184,17 @@ BOOST_AUTO_TEST_CASE(two_who_create_at_once_do_not_pass_a_quota_together) {
   quotas.endpoints = 5;
   BOOST_REQUIRE(f.ask(&managed::create_tenants, std::vector{new_tenant{"acme", "n", "", quotas}}));
   std::vector<std::future<bool>> answers;
+  metrics counts;
+  managed elsewhere{f.options_for(milliseconds{20'000}), counts}; // on one node they come one after the other
   for (int i = 0; i < 20; ++i) {
     const auto promise = std::make_shared<std::promise<bool>>();
     answers.push_back(promise->get_future());
     new_endpoint wanted;
     wanted.config.url = "https://example.com/";
     wanted.config.secrets = {{"secret"}};
-    f.store.create_endpoints("acme", {wanted}, [promise](const auto& made) { promise->set_value(made.has_value()); });
+    (i % 2 == 0 ? f.store : elsewhere).create_endpoints("acme", {wanted}, [promise](const auto& made) {
+      promise->set_value(made.has_value());
+    });
   }
   int made = 0;
   for (auto& each : answers)

@@ -8,10 +8,6 @@ namespace {
 
 constexpr wall_time first_moment{std::chrono::milliseconds{1'700'000'000'000}};
 
-problem no_such(const char* what) {
-  return {404, "not-found", std::string{"there is no such "} + what};
-}
-
 template <class Record, class Id>
 result<page<Record>> cut_page(const std::vector<Record>& all, const page_request& request, Id id_of) {
   page<Record> out;
@@ -61,7 +57,7 @@ void fake_management_store::with_tenant(const std::string& tenant, reply<T>& don
   run(done, [&]() -> result<T> {
     auto* const found = find(tenant);
     if (found == nullptr)
-      return no_such("tenant");
+      return not_found("tenant");
     return work(*found);
   });
 }
@@ -71,7 +67,10 @@ std::string fake_management_store::add_key(api_role role, std::optional<tenant_i
   std::array<std::uint8_t, 32> random{};
   random[0] = static_cast<std::uint8_t>(keys_.size() + 1);
   auto text = make_api_key(random);
-  keys_[hash_api_key(text)] = {key_id{next_uuid()}, "test", role, tenant, {}, {}, first_moment};
+  auto& record = keys_[hash_api_key(text)];
+  record = {key_id{next_uuid()}, "test", role, tenant, {}, {}, first_moment};
+  if (const auto* const owner = tenant ? find(to_string(*tenant)) : nullptr)
+    record.tenant_slug = owner->record.slug;
   return text;
 }
 
@@ -195,7 +194,7 @@ void fake_management_store::revoke_api_key(std::string tenant, key_id id, reply<
   with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
     const auto gone =
       std::erase_if(keys_, [&](const auto& one) { return one.second.id == id && one.second.tenant == data.record.id; });
-    return gone > 0 ? result<bool>{true} : result<bool>{no_such("key")};
+    return gone > 0 ? result<bool>{true} : result<bool>{not_found("key")};
   });
 }
 
@@ -247,7 +246,7 @@ void fake_management_store::get_source(std::string tenant, std::string name_or_i
     for (const auto& one : data.sources)
       if (one.name == name_or_id || to_string(one.id) == name_or_id)
         return one;
-    return no_such("source");
+    return not_found("source");
   });
 }
 
@@ -256,7 +255,7 @@ void fake_management_store::get_source_rules(std::string tenant, std::string nam
     for (const auto& one : data.sources)
       if (one.name == name_or_id || to_string(one.id) == name_or_id)
         return data.rules.at(to_string(one.id));
-    return no_such("source");
+    return not_found("source");
   });
 }
 
@@ -264,7 +263,7 @@ void fake_management_store::delete_source(std::string tenant, std::string name_o
   with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
     const auto gone = std::erase_if(
       data.sources, [&](const auto& one) { return one.name == name_or_id || to_string(one.id) == name_or_id; });
-    return gone > 0 ? result<bool>{true} : result<bool>{no_such("source")};
+    return gone > 0 ? result<bool>{true} : result<bool>{not_found("source")};
   });
 }
 
@@ -355,7 +354,7 @@ void fake_management_store::get_endpoint(std::string tenant, endpoint_id id, rep
     for (const auto& one : data.endpoints)
       if (one.config.id == id)
         return without_secrets(one);
-    return no_such("endpoint");
+    return not_found("endpoint");
   });
 }
 
@@ -364,14 +363,14 @@ void fake_management_store::get_endpoint_secret(std::string tenant, endpoint_id 
     for (const auto& one : data.endpoints)
       if (one.config.id == id)
         return one.config.secrets.front().text;
-    return no_such("endpoint");
+    return not_found("endpoint");
   });
 }
 
 void fake_management_store::delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) {
   with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
     const auto gone = std::erase_if(data.endpoints, [&](const auto& one) { return one.config.id == id; });
-    return gone > 0 ? result<bool>{true} : result<bool>{no_such("endpoint")};
+    return gone > 0 ? result<bool>{true} : result<bool>{not_found("endpoint")};
   });
 }
 
@@ -417,7 +416,7 @@ void fake_management_store::rotate_endpoint_secret(std::string tenant, endpoint_
 void fake_management_store::get_event(std::string tenant, event_id id, reply<event_record> done) {
   with_tenant(tenant, done, [&](tenant_data& data) -> result<event_record> {
     const auto found = data.events.find(id);
-    return found == data.events.end() ? result<event_record>{no_such("event")}
+    return found == data.events.end() ? result<event_record>{not_found("event")}
                                       : result<event_record>{found->second.first};
   });
 }
@@ -425,7 +424,7 @@ void fake_management_store::get_event(std::string tenant, event_id id, reply<eve
 void fake_management_store::get_payload(std::string tenant, event_id id, reply<event_payload> done) {
   with_tenant(tenant, done, [&](tenant_data& data) -> result<event_payload> {
     const auto found = data.events.find(id);
-    return found == data.events.end() ? result<event_payload>{no_such("event")}
+    return found == data.events.end() ? result<event_payload>{not_found("event")}
                                       : result<event_payload>{found->second.second};
   });
 }
@@ -461,7 +460,7 @@ void fake_management_store::get_delivery(std::string tenant, delivery_id id, rep
     for (const auto& one : data.deliveries)
       if (one.id == id)
         return one;
-    return no_such("delivery");
+    return not_found("delivery");
   });
 }
 
