@@ -1,5 +1,6 @@
 #include "actors/provider_verifier.hpp"
 
+#include "actors/ingest_verdict.hpp"
 #include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 
@@ -61,7 +62,8 @@ void hand_to_store(self_pointer self, accept_item_ptr item) {
   item->ticket.answer(ingest_result::overloaded);
 }
 
-void accept(self_pointer self, ingest_request& request, verification verified) {
+void accept(self_pointer self, ingest_request& request, verification verified,
+            std::shared_ptr<const fixed_answer> response) {
   auto& state = self->state;
   auto what = std::make_shared<event>();
   what->id = {state.random.next_id(state.given.context->wall_now())};
@@ -79,8 +81,7 @@ void accept(self_pointer self, ingest_request& request, verification verified) {
   what->body = std::move(request.body);
   item->what = std::move(what);
   item->ticket = std::move(request.ticket);
-  if (scheme.accept)
-    item->ticket.accept_with({state.source->rules, &*scheme.accept});
+  item->ticket.accept_with(std::move(response));
   item->deadline = self->clock().now() + store_deadline;
   ++state.accepted;
   hand_to_store(self, std::move(item));
@@ -144,22 +145,16 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
   state.given.used->store(self->clock().now().time_since_epoch().count(), std::memory_order_relaxed);
   if (!state.source)
     return doubt_or_refuse(self, std::move(request), ingest_result::unknown);
-  const auto& rules = state.source->rules;
-  if (rules && !takes_method(*rules, request->method))
-    return doubt_or_refuse(self, std::move(request), ingest_result::method, {},
-                           std::make_shared<const fixed_answer>(fixed_answer{405, {}, rules->methods_text}));
   const auto url = url_of(*state.source, *request);
   auto verified = verify_request(*state.source, {request->method, url, request->headers, request->body},
                                  state.given.context->wall_now());
-  state.handshakes += verified.handshake ? 1 : 0;
-  if (verified.handshake)
-    return request->ticket.answer(ingest_result::handshake, {}, {},
-                                  std::make_shared<const fixed_answer>(std::move(*verified.handshake)));
-  if (!verified.accepted())
-    return doubt_or_refuse(self, std::move(request), ingest_result::rejected, verified.reason,
-                           rules && rules->reject ? std::shared_ptr<const fixed_answer>{rules, &*rules->reject}
-                                                  : nullptr);
-  accept(self, *request, std::move(verified));
+  auto verdict = ingest_verdict(*state.source, verified);
+  if (verdict.result == ingest_result::accepted)
+    return accept(self, *request, std::move(verified), std::move(verdict.response));
+  if (verdict.result != ingest_result::handshake)
+    return doubt_or_refuse(self, std::move(request), verdict.result, verified.reason, std::move(verdict.response));
+  ++state.handshakes;
+  request->ticket.answer(verdict.result, {}, {}, std::move(verdict.response));
 }
 
 void on_plan(self_pointer self, routing_plan_ptr plan) {

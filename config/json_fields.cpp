@@ -15,8 +15,12 @@ std::string escaped(std::string_view key) {
 
 } // namespace
 
+std::string member_pointer(std::string_view object, std::string_view key) {
+  return std::string{object} + "/" + escaped(key);
+}
+
 std::string json_fields::at(std::string_view key) const {
-  return key.empty() ? pointer_ : pointer_ + "/" + escaped(key);
+  return key.empty() ? pointer_ : member_pointer(pointer_, key);
 }
 
 const json::value* json_fields::find(std::string_view key) {
@@ -26,16 +30,22 @@ const json::value* json_fields::find(std::string_view key) {
 
 const json::object* json_fields::object(std::string_view key) {
   const auto* found = find(key);
-  if (found && !found->is_object())
-    fail(key, "must be an object");
-  return found ? found->if_object() : nullptr;
+  const auto* out = found ? found->if_object() : nullptr;
+  if (found && (!out || out->size() > list_max)) {
+    fail(key, "must be an object of at most 32 members");
+    return nullptr;
+  }
+  return out;
 }
 
 const json::array* json_fields::array(std::string_view key) {
   const auto* found = find(key);
-  if (found && !found->is_array())
-    fail(key, "must be an array");
-  return found ? found->if_array() : nullptr;
+  const auto* out = found ? found->if_array() : nullptr;
+  if (found && (!out || out->size() > list_max)) {
+    fail(key, "must be an array of at most 32 elements");
+    return nullptr;
+  }
+  return out;
 }
 
 std::string json_fields::text(std::string_view key) {
@@ -72,10 +82,11 @@ std::vector<std::string> json_fields::texts(std::string_view key) {
   std::vector<std::string> out;
   const auto* all = array(key);
   for (const auto& each : all ? *all : json::array{}) {
-    if (const auto* text = each.if_string())
+    const auto* text = each.if_string();
+    if (text && text->size() <= text_max)
       out.emplace_back(*text);
     else
-      fail(key, "must be texts");
+      fail(key, "must be texts of at most 1024 bytes");
   }
   return out;
 }

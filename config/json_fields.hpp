@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-/// How the parts of scheme_parser read JSON objects. Not for others.
+/// How the parts of scheme_parser, and source_settings, read JSON objects. Not for others.
 namespace postrider {
 
 /// The words that a text may be, with their meaning.
@@ -26,10 +26,14 @@ const T* find_word(const words<T, Count>& all, std::string_view text) {
   return found == all.end() || found->first.empty() ? nullptr : &found->second;
 }
 
+/// The pointer to a member (RFC 6901 section 3).
+std::string member_pointer(std::string_view object, std::string_view key);
+
 /// An object that is being read: mistakes are gathered, and what nobody asked for is one.
 class json_fields {
 public:
   static constexpr std::size_t text_max = 1'024;
+  static constexpr std::size_t list_max = 32; ///< elements of an array, members of an object
   static constexpr std::int64_t seconds_max = 30LL * 24 * 3'600;
 
   json_fields(const boost::json::object& object, std::string pointer, std::vector<scheme_error>& errors)
@@ -40,7 +44,7 @@ public:
   [[nodiscard]] std::string at(std::string_view key) const;
   [[nodiscard]] bool has(std::string_view key) const { return object_.contains(key); }
 
-  /// Absent: nullptr, an empty text, nothing, false. Of another kind: likewise, and a mistake.
+  /// Absent: nullptr, an empty text, nothing, false. Of another kind, or larger than is taken: likewise, and a mistake.
   const boost::json::value* find(std::string_view key);
   const boost::json::object* object(std::string_view key);
   const boost::json::array* array(std::string_view key);

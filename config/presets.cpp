@@ -49,6 +49,7 @@ json::object with_base(const json::object& all, const json::object& preset) {
   json::object out = base ? with_base(all, all.at(base->as_string()).as_object()) : json::object{};
   for (const auto& each : preset)
     out[each.key()] = each.value();
+  out.erase("base");
   return out;
 }
 
@@ -68,6 +69,10 @@ preset_table load() {
       throw std::logic_error{"preset " + name + parsed.errors.front().pointer + ": " + parsed.errors.front().detail};
     }
   }
+  // A provider all of whose schemes are of later goes by its own name as well (messagebird: messagebird-jwt).
+  for (const auto& [name, family] : std::map{out.not_supported})
+    if (const auto provider = provider_of(name); !out.providers.contains(provider))
+      out.not_supported.emplace(provider, family);
   return out;
 }
 

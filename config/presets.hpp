@@ -14,7 +14,7 @@ namespace postrider {
 /// program then, as it is part of it.
 struct preset_table {
   std::map<std::string, std::shared_ptr<const provider_scheme>, std::less<>> schemes;
-  std::map<std::string, std::string, std::less<>> not_supported; ///< name: family
+  std::map<std::string, std::string, std::less<>> not_supported; ///< scheme, or provider that has no other: family
   std::map<std::string, std::vector<std::string>, std::less<>>
     providers; ///< name: its schemes, those not supported left out
 };

@@ -1,10 +1,12 @@
 #include "config/scheme_parser.hpp"
 
+#include "config/scheme_answers.hpp"
 #include "config/scheme_places.hpp"
 #include "core/header_block.hpp"
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 #include <utility>
 
@@ -31,59 +33,6 @@ constexpr std::array<std::string_view, 4> later_families{"ed25519", "ecdsa-p256"
 constexpr words<provider_scheme::url_rule, 2> url_rules{{{"port_variants", provider_scheme::url_rule::port_variants},
                                                          {"decode_some", provider_scheme::url_rule::decode_some}}};
 
-fixed_answer read_answer(const json::object& object, std::string pointer, std::vector<scheme_error>& errors) {
-  json_fields in{object, std::move(pointer), errors};
-  fixed_answer out;
-  if (const auto* status = in.find("status")) {
-    const auto* number = status->if_int64();
-    if (!number || *number < 200 || *number > 599)
-      in.fail("status", "must be an HTTP status");
-    else
-      out.status = static_cast<int>(*number);
-  }
-  out.body = in.text("body");
-  out.content_type = "text/plain";
-  in.refuse_unknown();
-  return out;
-}
-
-handshake_rule read_handshake(const json::object& object, std::string pointer, std::vector<scheme_error>& errors) {
-  json_fields in{object, std::move(pointer), errors};
-  handshake_rule out;
-  out.method = in.text("method");
-  out.query = in.text("query");
-  if (const auto pattern = in.text("pattern"); !pattern.empty()) {
-    if (const auto parsed = simple_pattern::parse(pattern))
-      out.query_pattern = *parsed;
-    else
-      in.fail("pattern", "not a pattern of the simple kind");
-  }
-  out.checks = in.text_pairs("check");
-  if (const auto* values = in.object("json"))
-    for (const auto& each : *values) {
-      const bool is_text = each.value().is_string();
-      out.json.emplace_back(read_path(in, "json", each.key()),
-                            is_text ? std::string{each.value().get_string()} : json::serialize(each.value()));
-    }
-  out.after_verify = in.flag("after_verify");
-  out.answer = read_template(in, "answer", in.text("answer"));
-  const auto* members = in.object("answer_json");
-  for (const auto& each : members ? *members : json::object{}) {
-    if (each.value().is_string())
-      out.answer_json.push_back({each.key(), read_template(in, "answer_json", each.value().get_string())});
-    else if (each.value().is_int64())
-      out.answer_json.push_back({each.key(), {{template_part::what::literal, json::serialize(each.value())}}, true});
-    else
-      in.fail("answer_json", "values are texts or whole numbers");
-  }
-  if (out.method.empty() && out.query.empty() && out.json.empty())
-    in.fail({}, "a handshake needs a condition: method, query or json");
-  if (out.answer.empty() == out.answer_json.empty())
-    in.fail({}, "a handshake needs one answer: answer or answer_json");
-  in.refuse_unknown();
-  return out;
-}
-
 /// Reads one preset.
 class scheme_reader {
 public:
@@ -93,7 +42,6 @@ public:
   }
 
   provider_scheme read() {
-    in_.find("base"); // resolved before
     in_.word("family", families, out_.family);
     in_.word("hash", hashes, out_.hash);
     in_.word("key", key_forms, out_.key);
@@ -114,21 +62,28 @@ public:
 
 private:
   void read_signatures() {
-    if (const auto* place = in_.object("sig")) {
-      out_.signatures.push_back(read_place(*place, in_.at("sig"), errors_));
-      if (const auto* secrets = place->if_contains("secrets"); secrets && secrets->is_string())
-        out_.index_secrets = secrets->get_string();
-    }
+    if (const auto* place = in_.object("sig"))
+      add_place(*place, in_.at("sig"), place_use::signature);
     if (const auto* places = in_.array("sigs"))
       for (std::size_t i = 0; i < places->size(); ++i) {
         const auto pointer = in_.at("sigs") + "/" + std::to_string(i);
         if (const auto* place = places->at(i).if_object())
-          out_.signatures.push_back(read_place(*place, pointer, errors_));
+          add_place(*place, pointer, place_use::signature);
         else
           errors_.push_back({pointer, "must be an object"});
       }
     if (const auto* place = in_.object("in"))
-      out_.signatures.push_back(read_place(*place, in_.at("in"), errors_));
+      add_place(*place, in_.at("in"), place_use::token);
+  }
+
+  void add_place(const json::object& place, const std::string& pointer, place_use use) {
+    out_.signatures.push_back(read_place(place, pointer, use, errors_));
+    const auto* secrets = place.if_contains("secrets");
+    if (!secrets || !secrets->is_string())
+      return;
+    if (!out_.index_secrets.empty() && out_.index_secrets != std::string_view{secrets->get_string()})
+      errors_.push_back({pointer + "/secrets", "all places have the same"});
+    out_.index_secrets = secrets->get_string();
   }
 
   void read_signed() {
@@ -136,15 +91,29 @@ private:
     if (!texts)
       return;
     if (const auto* one = texts->if_string())
-      out_.signed_texts.push_back(read_template(in_, "signed", *one));
+      read_signed_text(*one);
     else if (const auto* several = texts->if_array(); several && several->size() <= 4)
       for (const auto& each : *several)
         if (const auto* text = each.if_string())
-          out_.signed_texts.push_back(read_template(in_, "signed", *text));
+          read_signed_text(*text);
         else
           in_.fail("signed", "must be texts");
     else
       in_.fail("signed", "must be a text or up to four");
+  }
+
+  void read_signed_text(std::string_view text) {
+    using what = template_part::what;
+    if (text.size() > json_fields::text_max)
+      in_.fail("signed", "must be texts of at most 1024 bytes");
+    const auto& parts = out_.signed_texts.emplace_back(read_template(in_, "signed", text));
+    const auto count = [&parts](what kind) {
+      return std::count_if(parts.begin(), parts.end(), [kind](const auto& part) { return part.kind == kind; });
+    };
+    if (count(what::body) + count(what::sorted_form) > 1)
+      in_.fail("signed", "the body is hashed once: {body} or {sorted_form}, one time");
+    if (count(what::hmac_hex) + count(what::hmac_hex_query) > 0)
+      in_.fail("signed", "{hmac_hex…:…} stands in answers alone");
   }
 
   void read_demands() {
@@ -181,8 +150,19 @@ private:
     if (out_.family == scheme_family::token)
       for (const auto& place : out_.signatures)
         if (place.kind == value_place::where::header)
-          out_.secret_headers.push_back(place.name);
+          out_.secret_headers = names_of(place.name);
     read_forwarded_headers();
+  }
+
+  // A header has other names where `alias` says so.
+  [[nodiscard]] std::vector<std::string> names_of(const std::string& name) const {
+    std::vector<std::string> out{name};
+    for (const auto& [header, alias] : out_.aliases)
+      if (lower_case(header) == lower_case(name))
+        out.push_back(alias);
+      else if (lower_case(alias) == lower_case(name))
+        out.push_back(header);
+    return out;
   }
 
   // What a scheme names itself is an error where it cannot be; the headers of id and type go on where they can.
@@ -198,15 +178,20 @@ private:
   }
 
   [[nodiscard]] bool may_forward(const std::string& name) const {
-    const auto is_signature = [wanted = lower_case(name)](const value_place& place) {
-      return place.kind == value_place::where::header && lower_case(place.name) == wanted;
+    const auto is_signature = [this](const std::string& header) {
+      return std::any_of(out_.signatures.begin(), out_.signatures.end(), [&](const value_place& place) {
+        return place.kind == value_place::where::header
+                 ? lower_case(place.name) == lower_case(header)
+                 : place.kind == value_place::where::header_pattern && place.pattern.matches(lower_case(header));
+      });
     };
+    const auto names = names_of(name);
     return !is_reserved_header(name) && !is_credential_header(name) &&
-           std::none_of(out_.signatures.begin(), out_.signatures.end(), is_signature);
+           std::none_of(names.begin(), names.end(), is_signature);
   }
 
   void read_answers() {
-    if (auto methods = in_.texts("methods"); !methods.empty())
+    if (auto methods = read_methods(in_, "methods"); !methods.empty())
       out_.methods = std::move(methods);
     if (const auto* handshake = in_.object("handshake"))
       out_.handshake = read_handshake(*handshake, in_.at("handshake"), errors_);
@@ -216,9 +201,12 @@ private:
     if (out_.handshake && !out_.handshake->method.empty() && !takes_method_of_delivery(out_.handshake->method))
       out_.methods_text += ", " + out_.handshake->method;
     if (const auto* accept = in_.object("accept"))
-      out_.accept = read_answer(*accept, in_.at("accept"), errors_);
-    if (const auto* reject = in_.object("reject"))
-      out_.reject = read_answer(*reject, in_.at("reject"), errors_);
+      out_.accept = read_answer(*accept, in_.at("accept"), 200, 299, errors_);
+    if (const auto* reject = in_.object("reject")) {
+      out_.reject = read_answer(*reject, in_.at("reject"), 400, 499, errors_);
+      if (!reject->contains("status"))
+        out_.reject->status = 401;
+    }
   }
 
   [[nodiscard]] bool takes_method_of_delivery(const std::string& method) const {
@@ -233,13 +221,29 @@ private:
       in_.fail("sig", "is missing");
     if (is_signed && out_.signed_texts.empty())
       in_.fail("signed", "is missing");
-    if (out_.family == scheme_family::token && out_.signatures.size() != 1)
+    if (out_.family == scheme_family::token && out_.signatures.empty())
       in_.fail("in", "is missing");
+    if (out_.family != scheme_family::token)
+      refuse({"in"}, "is of the family token");
+    if (!is_signed)
+      refuse({"hash", "key", "enc", "url", "sig", "sigs", "ts", "signed", "each", "body_digest"},
+             "this family signs nothing");
+    const auto is_time = [](const template_part& part) { return part.kind == template_part::what::timestamp; };
+    for (const auto& text : out_.signed_texts)
+      if (!out_.timestamp && std::any_of(text.begin(), text.end(), is_time))
+        in_.fail("signed", "{ts} needs a place: ts");
     const auto is_secret = [](const template_part& part) { return part.kind == template_part::what::secret; };
     if (out_.family == scheme_family::hash)
       for (const auto& text : out_.signed_texts)
         if (std::none_of(text.begin(), text.end(), is_secret))
           in_.fail("signed", "a plain hash without {secret} can be made by anybody");
+  }
+
+  // A rule that a family does not follow must not be passed over in silence.
+  void refuse(std::initializer_list<std::string_view> keys, const std::string& why) const {
+    for (const auto key : keys)
+      if (in_.has(key))
+        in_.fail(key, why);
   }
 
   void collect_config_keys() {
@@ -255,11 +259,13 @@ private:
       of_template(place.prefix, needed);
       if (!place.secret_key.empty())
         any_of.insert(place.secret_key);
-      if (place.name.starts_with('='))
+      if (place.kind == value_place::where::query && place.name.starts_with('='))
         needed.insert(place.name.substr(1));
     }
     if (out_.handshake) {
       of_template(out_.handshake->answer, of_handshake);
+      for (const auto& each : out_.handshake->answer_json)
+        of_template(each.value, of_handshake);
       for (const auto& [name, wanted] : out_.handshake->checks)
         if (wanted.starts_with('='))
           of_handshake.insert(wanted.substr(1));

@@ -9,6 +9,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t parts_max = 64;
+constexpr std::size_t path_max = 32;
 
 constexpr words<timestamp_rule::unit, 4> units{{{"s", timestamp_rule::unit::unix_seconds},
                                                 {"ms", timestamp_rule::unit::unix_milliseconds},
@@ -41,6 +42,10 @@ json_path read_path(const json_fields& in, std::string_view key, std::string_vie
   }
   text.remove_prefix(2);
   for (;;) {
+    if (out.size() == path_max) {
+      in.fail(key, "the path is too long");
+      return out;
+    }
     const auto cut = text.find('.');
     out.emplace_back(text.substr(0, cut));
     if (cut == std::string_view::npos)
@@ -84,7 +89,22 @@ text_template read_template(const json_fields& in, std::string_view key, std::st
   return out;
 }
 
-value_place read_place(const json::object& object, std::string pointer, std::vector<scheme_error>& errors) {
+namespace {
+
+void read_signature_words(json_fields& in, value_place& out) {
+  out.secret_key = in.text("secret");
+  out.index_separator = in.text("suffix_index");
+  const auto secrets = in.text("secrets");
+  if (out.index_separator.empty() != secrets.empty())
+    in.fail("suffix_index", "goes together with `secrets`");
+  if (!out.secret_key.empty() && !secrets.empty())
+    in.fail("secret", "either one secret or one by index");
+}
+
+} // namespace
+
+value_place read_place(const json::object& object, std::string pointer, place_use use,
+                       std::vector<scheme_error>& errors) {
   using where = value_place::where;
   json_fields in{object, std::move(pointer), errors};
   value_place out;
@@ -107,27 +127,35 @@ value_place read_place(const json::object& object, std::string pointer, std::vec
     }
   };
   take("header", where::header);
-  take("header_regex", where::header_pattern);
+  if (use != place_use::token)
+    take("header_regex", where::header_pattern);
   take("json", where::json);
-  take("json_each", where::each_json);
+  if (use == place_use::token)
+    take("json_each", where::each_json);
   take("form", where::form);
   take("query", where::query);
   if (places != 1)
-    in.fail({}, "names one place: header, header_regex, json, json_each, form or query");
+    in.fail({}, "names one place: header, header_regex, json, form, query, or json_each of a token");
   const auto separator = in.text("split");
   if (separator.size() > 1)
     in.fail("split", "must be one character");
   out.separator = separator.empty() ? '\0' : separator.front();
   out.prefix = read_template(in, "prefix", in.text("prefix"));
-  out.secret_key = in.text("secret");
-  out.index_separator = in.text("suffix_index");
-  return in.find("secrets"), in.find("unit"), in.find("max_age"), in.find("max_future"), in.refuse_unknown(), out;
+  for (const auto& part : out.prefix)
+    if (part.kind != template_part::what::literal && part.kind != template_part::what::config)
+      in.fail("prefix", "is made of texts and {config:…} alone");
+  if (use == place_use::signature)
+    read_signature_words(in, out);
+  if (use == place_use::timestamp)
+    in.find("unit"), in.find("max_age"), in.find("max_future");
+  in.refuse_unknown();
+  return out;
 }
 
 timestamp_rule read_timestamp(const json::object& object, const std::string& pointer,
                               std::vector<scheme_error>& errors) {
   timestamp_rule out;
-  out.from = read_place(object, pointer, errors);
+  out.from = read_place(object, pointer, place_use::timestamp, errors);
   json_fields in{object, pointer, errors};
   in.word("unit", units, out.in);
   out.max_age = in.seconds("max_age");

@@ -13,8 +13,10 @@
 
 namespace postrider {
 
-/// A source's `config` (api.md): what its scheme needs beside the secrets, `public_url`, and for `custom` the scheme
-/// itself. Kept as two JSON objects, for some of its values are secrets and are stored sealed.
+/// A source's `config` (api.md), at most 16 KiB and without control characters: what its scheme needs beside the
+/// secrets, `public_url`, and for `custom` the scheme itself, with the settings that it refers to beside its words
+/// (`username`, `verify_token`, `primary_key`, `secondary_key`, `salts`, `public_key`, `query_param`, `webhook_id`).
+/// Kept as two JSON objects, for some of its values are secrets and are stored sealed.
 struct source_settings {
   std::string plain = "{}"; ///< as it is shown: `{"set":true}` stands for each of the secret ones
   std::string secret{};     ///< empty: none
@@ -35,7 +37,7 @@ std::map<std::string, std::string> settings_map(const source_settings& settings)
 /// not supported any more, or not readable; then the source believes nothing.
 std::shared_ptr<const provider_scheme> rules_of(std::string_view scheme, const source_settings& settings);
 
-/// Whether the scheme's keys are all in its `config`, so that no `secrets` are needed.
+/// Whether the source must have `secrets`; false where the scheme's keys are all in its `config`.
 bool needs_secrets(const provider_scheme& scheme) noexcept;
 /// Whether such a secret can be a key of the scheme.
 bool is_key_of(const provider_scheme& scheme, std::string_view secret);

@@ -35,15 +35,19 @@ form_fields parse_form(std::string_view text) {
     text = cut == std::string_view::npos ? std::string_view{} : text.substr(cut + 1);
     if (piece.empty())
       continue;
+    if (out.all.size() == form_fields::count_max) {
+      out.cut_short = true;
+      break;
+    }
     const auto equals = piece.find('=');
-    out.emplace_back(decoded(piece.substr(0, equals)),
-                     equals == std::string_view::npos ? std::string{} : decoded(piece.substr(equals + 1)));
+    out.all.emplace_back(decoded(piece.substr(0, equals)),
+                         equals == std::string_view::npos ? std::string{} : decoded(piece.substr(equals + 1)));
   }
   return out;
 }
 
 std::optional<std::string_view> find_field(const form_fields& fields, std::string_view name) noexcept {
-  for (const auto& [key, value] : fields)
+  for (const auto& [key, value] : fields.all)
     if (key == name)
       return value;
   return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +12,11 @@ namespace postrider {
 /// Names and values of `application/x-www-form-urlencoded` (https://url.spec.whatwg.org/#urlencoded-parsing), decoded,
 /// in the order of the text; a query string is of the same form. `%` that begins no escape stands for itself, as
 /// everywhere on the web.
-using form_fields = std::vector<std::pair<std::string, std::string>>;
+struct form_fields {
+  static constexpr std::size_t count_max = 1'000; ///< a body of `&a&a…` would otherwise be half a million of them
+  std::vector<std::pair<std::string, std::string>> all{};
+  bool cut_short = false; ///< there are more: only the first `count_max` are here
+};
 
 form_fields parse_form(std::string_view text);
 /// The first of that name.

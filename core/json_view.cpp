@@ -4,6 +4,8 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <span>
 
 namespace postrider {
@@ -32,6 +34,14 @@ namespace {
 
 const json::value& value_of(const void* raw) noexcept {
   return *static_cast<const json::value*>(raw);
+}
+
+// A double that stands for one whole number alone: from 2^53 on several whole numbers are read as the same one.
+std::optional<std::int64_t> whole_number(double value) noexcept {
+  constexpr double end = 9'007'199'254'740'992.0;
+  if (!(value > -end && value < end) || std::trunc(value) != value)
+    return {};
+  return static_cast<std::int64_t>(value);
 }
 
 const json::value* step_into(const json::value& from, std::string_view name) {
@@ -113,12 +123,27 @@ std::optional<std::string> json_view::text_of(node value) {
   case json::kind::uint64:
     return written(what.get_uint64());
   case json::kind::double_:
+    if (const auto whole = whole_number(what.get_double()))
+      return written(*whole);
     return written(what.get_double());
   case json::kind::bool_:
     return what.get_bool() ? "true" : "false";
   default:
     return {};
   }
+}
+
+std::optional<std::string_view> json_view::string_of(node value) {
+  const auto* text = value ? value_of(value.value_).if_string() : nullptr;
+  return text ? std::optional<std::string_view>{*text} : std::nullopt;
+}
+
+bool json_view::is_exact(node value) noexcept {
+  if (!value)
+    return false;
+  const auto& what = value_of(value.value_);
+  return what.is_string() || what.is_int64() || what.is_uint64() ||
+         (what.is_double() && whole_number(what.get_double()));
 }
 
 bool json_view::is_number(node value) noexcept {

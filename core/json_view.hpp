@@ -39,9 +39,14 @@ public:
   /// array or an empty one.
   [[nodiscard]] std::optional<std::vector<node>> find_each(node from, const std::vector<std::string>& path) const;
 
-  /// A string as it is, a number in its shortest decimal form, true and false as words; nothing for null, arrays,
-  /// objects.
+  /// A string as it is, a whole number in its digits, another in its shortest decimal form, true and false as words;
+  /// nothing for null, arrays, objects.
   [[nodiscard]] static std::optional<std::string> text_of(node value);
+  /// A string where it stands in the document, not copied; nothing for all else.
+  [[nodiscard]] static std::optional<std::string_view> string_of(node value);
+  /// Whether `text_of` tells the value from every other: false for a number with a fraction or of more digits than the
+  /// document keeps, of which several may read alike.
+  [[nodiscard]] static bool is_exact(node value) noexcept;
   [[nodiscard]] static bool is_text_or_number(node value) noexcept;
   [[nodiscard]] static bool is_number(node value) noexcept;
   [[nodiscard]] static bool is_null(node value) noexcept;

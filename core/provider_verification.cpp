@@ -31,7 +31,7 @@ check_result check(const provider_scheme& scheme, request_values& values, std::s
   case scheme_family::token:
     return check_token(scheme, values, secrets);
   case scheme_family::basic:
-    return check_basic(values, secrets);
+    return check_basic(scheme, values, secrets);
   }
   return {};
 }
@@ -60,17 +60,47 @@ bool passes_checks(const handshake_rule& rule, request_values& values) {
   return good;
 }
 
-fixed_answer answer(const handshake_rule& rule, request_values& values, std::string_view secret, hash_kind hash) {
-  if (rule.answer_json.empty())
-    return {200, "text/plain", evaluate_text(rule.answer, values, secret, hash)};
+/// Nothing where something that the answer is made of is missing: no question then.
+std::optional<fixed_answer> answer(const handshake_rule& rule, request_values& values, std::string_view key,
+                                   hash_kind hash) {
+  if (rule.answer_json.empty()) {
+    auto text = evaluate_text(rule.answer, values, key, hash);
+    return text ? std::optional{fixed_answer{200, "text/plain", std::move(*text)}} : std::nullopt;
+  }
   std::string body = "{";
   for (const auto& each : rule.answer_json) {
     if (body.size() > 1)
       body += ',';
-    const auto text = evaluate_text(each.value, values, secret, hash);
-    body.append(to_json_string(each.name)).append(":").append(each.is_number ? text : to_json_string(text));
+    const auto text = evaluate_text(each.value, values, key, hash);
+    if (!text)
+      return {};
+    body.append(to_json_string(each.name)).append(":").append(each.is_number ? *text : to_json_string(*text));
   }
-  return {200, "application/json", body + "}"};
+  return fixed_answer{200, "application/json", body + "}"};
+}
+
+bool needs_key(const handshake_rule& rule) noexcept {
+  const auto is_mac = [](const template_part& part) {
+    return part.kind == template_part::what::hmac_hex || part.kind == template_part::what::hmac_hex_query;
+  };
+  return std::any_of(rule.answer.begin(), rule.answer.end(), is_mac) ||
+         std::any_of(rule.answer_json.begin(), rule.answer_json.end(),
+                     [&](const auto& each) { return std::any_of(each.value.begin(), each.value.end(), is_mac); });
+}
+
+/// The question is answered, or refused. `secrets`: any of them may make the answer, the first that can does.
+void settle(const handshake_rule& rule, const provider_scheme& scheme, request_values& values,
+            std::span<const std::string_view> secrets, verification& out) {
+  std::optional<std::string> key;
+  for (const auto secret : secrets)
+    if (!key)
+      key = key_of(scheme.key, secret);
+  if (!key && needs_key(rule)) {
+    out.reason = verify_reason::verify_token_mismatch; // nobody here can prove anything
+    return;
+  }
+  out.handshake = answer(rule, values, key.value_or(""), scheme.hash);
+  out.reason = out.handshake ? verify_reason::ok : verify_reason::field_missing;
 }
 
 // ------------------------------------------------------------------------------------------------ id and type
@@ -83,7 +113,7 @@ struct extracted {
 extracted read_node(json_view::node node) {
   if (!node || json_view::is_null(node))
     return {};
-  if (!json_view::is_text_or_number(node))
+  if (!json_view::is_exact(node))
     return {{}, false};
   return {json_view::text_of(node).value_or("")};
 }
@@ -125,7 +155,11 @@ extracted read(const value_source& source, request_values& values) {
   }
   case what::base64_xml: {
     const auto inner = decode_base64(without_line_feeds(values.form(source.name).value_or(std::string_view{})));
-    return {inner ? xml_element(*inner, source.path.front()) : std::string{}};
+    auto text = inner ? xml_element(*inner, source.path.front()) : std::string{};
+    // Braintree: the answer to its open handshake is a signature too, of a text of the asker's choice that could be no
+    // such document. Without the element it is no webhook.
+    const bool there = !text.empty();
+    return {std::move(text), there};
   }
   }
   return {};
@@ -181,37 +215,39 @@ std::string public_url_of(const source_config& source, std::string_view as_calle
   return found != source.config.end() ? found->second : std::string{as_called};
 }
 
-bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept {
-  return is_listed(scheme.methods, method) || (scheme.handshake && scheme.handshake->method == method);
-}
-
 verification verify_request(const source_config& source, const provider_request& request, wall_time now) {
   verification out;
   if (!source.rules)
     return out;
   const auto& scheme = *source.rules;
-  request_values values{request, scheme, source.config};
-  const auto secrets = usable_secrets(source, now);
-  const auto* question = scheme.handshake && is_asked(*scheme.handshake, values) ? &*scheme.handshake : nullptr;
-  if (question && !question->after_verify) {
-    if (!passes_checks(*question, values)) {
-      out.reason = verify_reason::verify_token_mismatch;
-      return out;
-    }
-    out.reason = verify_reason::ok;
-    out.handshake = answer(*question, values, secrets.empty() ? std::string_view{} : secrets.front(), scheme.hash);
+  const auto* rule = scheme.handshake ? &*scheme.handshake : nullptr;
+  const bool of_delivery = is_listed(scheme.methods, request.method);
+  const bool of_handshake = rule && (rule->method.empty() ? of_delivery : rule->method == request.method);
+  if (!of_delivery && !of_handshake) {
+    out.wrong_method = true;
     return out;
   }
-  if (!is_listed(scheme.methods, request.method))
+  request_values values{request, scheme, source.config};
+  const auto secrets = usable_secrets(source, now);
+  if (of_handshake && !rule->after_verify && is_asked(*rule, values)) {
+    if (passes_checks(*rule, values))
+      settle(*rule, scheme, values, secrets, out);
+    else
+      out.reason = verify_reason::verify_token_mismatch;
+    return out;
+  }
+  if (!of_delivery && !rule->after_verify)
     return out;
   const auto checked = check(scheme, values, secrets, now);
   out.reason = checked.reason;
   if (out.reason != verify_reason::ok)
     return out;
-  if (question)
-    out.handshake = answer(*question, values, checked.secret, scheme.hash);
-  else
+  if (of_handshake && rule->after_verify && is_asked(*rule, values))
+    settle(*rule, scheme, values, std::span{&checked.secret, 1}, out);
+  else if (of_delivery)
     read_identity(scheme, values, out);
+  else
+    out.reason = verify_reason::signature_missing; // neither a delivery nor the question
   return out;
 }
 

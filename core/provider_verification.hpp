@@ -17,15 +17,18 @@ struct verification {
   std::optional<fixed_answer> handshake{}; ///< the request was a question: this is the answer, and there is no event
   std::string provider_event_id{};         ///< empty: the provider sent none
   std::string event_type{};                ///< empty: the provider sent none
+  bool wrong_method = false;               ///< the scheme knows no such request method at all: 405, whatever the reason
   [[nodiscard]] bool accepted() const noexcept { return reason == verify_reason::ok && !handshake; }
 };
 
 /// Interprets the source's scheme (core/provider_scheme.hpp) over the raw bytes of one request; fails closed.
-/// Handshakes are answered, those that are signed only when they verify; id and type are read only of what is verified.
-/// `now` decides which rotated secrets still count and how old a timestamp is. A source without rules or without a
-/// usable secret believes nothing, and an empty secret is none: anybody could sign with it.
+/// The method is looked at before all else. Handshakes are answered, those that are signed only when they verify; id
+/// and type are read only of what is verified, and so is the question of a signed handshake. An answer that needs a MAC
+/// is made with the newest secret that is valid; without one the question is refused. `now` decides which rotated
+/// secrets still count and how old a timestamp is. A source without rules or without a usable secret believes nothing,
+/// and an empty secret is none: anybody could sign with it.
 ///
-/// Every secret is tried with every signature, whichever matches, and compared in constant time. At most 32 signatures
+/// Every secret is tried with every signature, whichever matches, and compared in constant time. At most 100 signatures
 /// are looked at.
 verification verify_request(const source_config& source, const provider_request& request, wall_time now);
 
@@ -36,8 +39,5 @@ uuid dedupe_key_of(const source_config& source, const verification& verified, st
 
 /// How the provider calls this source, without query: its setting `public_url`, or else `as_called`.
 std::string public_url_of(const source_config& source, std::string_view as_called);
-
-/// Whether the scheme knows that request method at all; a handshake may have one of its own. Else the answer is 405.
-bool takes_method(const provider_scheme& scheme, std::string_view method) noexcept;
 
 } // namespace postrider

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <span>
+#include <utility>
 
 namespace postrider {
 
@@ -95,7 +95,10 @@ const json_view& request_values::json() {
 }
 
 std::optional<std::string_view> request_values::json_text(json_view::node from, const json_path& path) {
-  auto text = json_view::text_of(json().find(from, path));
+  const auto found = json().find(from, path);
+  if (const auto text = json_view::string_of(found))
+    return text;
+  auto text = json_view::text_of(found);
   if (!text)
     return {};
   return keep(std::move(*text));
@@ -120,12 +123,19 @@ const std::vector<std::string>& request_values::urls() {
 
 const std::string& request_values::sorted_form() {
   if (!sorted_form_) {
-    const auto& fields = form_of_body();
+    const auto& fields = form_of_body().all;
+    std::vector<std::pair<std::string_view, std::string_view>> sorted{fields.begin(), fields.end()};
+    std::sort(sorted.begin(), sorted.end());
+    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
     sorted_form_.emplace();
-    for (const auto& [key, value] : std::set<std::pair<std::string, std::string>>{fields.begin(), fields.end()})
+    for (const auto& [key, value] : sorted)
       sorted_form_->append(key).append(value);
   }
   return *sorted_form_;
+}
+
+bool request_values::has_too_many_fields() {
+  return form_of_body().cut_short;
 }
 
 template_value evaluate(std::span<const template_part> text, request_values& values, json_view::node scope,
@@ -191,21 +201,23 @@ template_value evaluate(std::span<const template_part> text, request_values& val
   return out;
 }
 
-std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret,
-                          hash_kind hash) {
+std::optional<std::string> evaluate_text(std::span<const template_part> text, request_values& values,
+                                         std::string_view key, hash_kind hash) {
   using what = template_part::what;
   std::string out;
   for (const auto& part : text) {
     if (part.kind == what::hmac_hex || part.kind == what::hmac_hex_query) {
       const auto message =
         part.kind == what::hmac_hex ? values.json_text(values.json().root(), part.path) : values.query(part.name);
-      if (!message)
+      if (!message || key.empty())
         return {};
-      const auto mac = hmac_of(hash, secret, std::span{&*message, 1});
+      const auto mac = hmac_of(hash, key, std::span{&*message, 1});
       out += encode_hex(std::span{mac.bytes}.first(mac.size));
       continue;
     }
-    const auto value = evaluate(std::span{&part, 1}, values, values.json().root(), values.request().url, {}, {});
+    const bool is_json = part.kind == what::json || part.kind == what::optional_json;
+    const auto value = evaluate(std::span{&part, 1}, values, is_json ? values.json().root() : json_view::node{},
+                                values.request().url, {}, {});
     if (value.missing != what::literal)
       return {};
     for (const auto piece : value.parts)

@@ -46,6 +46,8 @@ public:
   /// How the request's URL may stand in the signed text, by the scheme's rule.
   [[nodiscard]] const std::vector<std::string>& urls();
   [[nodiscard]] const std::string& sorted_form();
+  /// Whether the body has more form fields than are looked at, so that no signature can stand for all of them.
+  [[nodiscard]] bool has_too_many_fields();
 
   /// Keeps a text alive.
   std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
@@ -71,8 +73,9 @@ struct template_value {
 };
 template_value evaluate(std::span<const template_part> text, request_values& values, json_view::node scope,
                         std::string_view url, std::string_view timestamp, std::string_view secret);
-/// The same in one piece; empty where something is missing.
-std::string evaluate_text(std::span<const template_part> text, request_values& values, std::string_view secret,
-                          hash_kind hash);
+/// The same in one piece; nothing where something is missing. `key`: the bytes for HMACs in it; empty: there is none,
+/// and an HMAC is missing.
+std::optional<std::string> evaluate_text(std::span<const template_part> text, request_values& values,
+                                         std::string_view key, hash_kind hash);
 
 } // namespace postrider

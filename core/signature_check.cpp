@@ -1,5 +1,8 @@
 #include "core/signature_check.hpp"
 
+#include "core/place_reader.hpp"
+#include "core/scheme_demands.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -9,7 +12,10 @@ namespace postrider {
 
 namespace {
 
-constexpr std::size_t signatures_max = 32;
+constexpr std::size_t signatures_max = 100; // DocuSign sends one for each of up to 100 keys
+constexpr std::size_t scopes_max = 1'000;
+constexpr std::size_t hashed_max = 64 << 20; // ten secrets, four texts, a body of 1 MiB
+constexpr std::size_t hashing_overhead = 64; // bytes that a part costs beside its own
 
 /// A signature that a request brought, with what must have made it.
 struct candidate {
@@ -41,18 +47,6 @@ bool is_other_version(std::string_view element, std::string_view prefix) noexcep
   return digits != word.begin() && rest != digits && std::all_of(rest, word.end(), is_letter);
 }
 
-std::vector<std::string_view> elements_of(std::string_view text, char separator) {
-  std::vector<std::string_view> out;
-  for (;;) {
-    const auto cut = separator == '\0' ? std::string_view::npos : text.find(separator);
-    if (const auto element = text.substr(0, cut); !element.empty())
-      out.push_back(element);
-    if (cut == std::string_view::npos)
-      return out;
-    text.remove_prefix(cut + 1);
-  }
-}
-
 bool is_of_alphabet(text_encoding encoding, std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [encoding](char c) {
     const bool is_digit = c >= '0' && c <= '9';
@@ -81,8 +75,7 @@ std::optional<std::string> decoded(text_encoding encoding, std::string_view text
   return {};
 }
 
-/// The key bytes of a secret; nothing where it is not of the scheme's form, and then it verifies nothing.
-std::optional<std::string> key_of(key_form form, std::string_view secret) {
+std::optional<std::string> bytes_of(key_form form, std::string_view secret) {
   switch (form) {
   case key_form::text:
     return std::string{secret};
@@ -96,6 +89,11 @@ std::optional<std::string> key_of(key_form form, std::string_view secret) {
     return std::string{hash_of(hash_kind::sha1, std::span{&secret, 1}).view()};
   }
   return {};
+}
+
+bool mentions_url(const text_template& text) noexcept {
+  return std::any_of(text.begin(), text.end(),
+                     [](const template_part& part) { return part.kind == template_part::what::url; });
 }
 
 /// The checks of one request, in the order of the reasons.
@@ -121,32 +119,18 @@ public:
 
 private:
   verify_reason look_for_headers() {
-    const auto is_missing = [this](std::string_view name) { return values_.header(name).value.empty(); };
-    for (const auto& name : scheme_.required_headers)
-      if (is_missing(name))
-        return verify_reason::header_missing;
-    for (const auto& [name, value] : scheme_.fixed) {
-      if (is_missing(name))
-        return verify_reason::header_missing;
-      malformed_ |= values_.header(name).value != value;
-    }
+    if (const auto reason = demand_headers(scheme_, values_, malformed_); reason != verify_reason::ok)
+      return reason;
     for (const auto& text : scheme_.signed_texts)
       for (const auto& part : text)
-        if (part.kind == template_part::what::header && is_missing(part.name))
+        if (part.kind == template_part::what::header && values_.header(part.name).value.empty())
           return verify_reason::header_missing;
     return verify_reason::ok;
   }
 
   verify_reason look_for_fields() {
-    for (const auto& path : scheme_.required_fields)
-      if (values_.json_text(values_.json().root(), path).value_or("").empty())
-        return verify_reason::field_missing;
-    for (const auto& [name, pattern] : scheme_.form_patterns) {
-      const auto field = values_.form(name);
-      if (!field || field->empty())
-        return verify_reason::field_missing;
-      malformed_ |= !pattern.matches(*field);
-    }
+    if (const auto reason = demand_fields(scheme_, values_, malformed_); reason != verify_reason::ok)
+      return reason;
     if (!scheme_.body_digest.query.empty() && !values_.query(scheme_.body_digest.query))
       return verify_reason::field_missing;
     if (scheme_.each.empty()) {
@@ -156,24 +140,34 @@ private:
       auto found = values_.json().find_each(values_.json().root(), scheme_.each);
       if (!found)
         return verify_reason::field_missing;
+      if (found->size() > scopes_max)
+        return verify_reason::header_malformed;
       scopes_ = std::move(*found);
     }
     for (const auto scope : scopes_)
       for (const auto& text : scheme_.signed_texts)
         for (const auto& part : text)
-          if (part.kind == template_part::what::json
-                ? !values_.json_text(scope, part.path)
-                : part.kind == template_part::what::form && !values_.form(part.name))
+          if (!has_field(part, scope))
             return verify_reason::field_missing;
     return verify_reason::ok;
+  }
+
+  // Whether what a part of the signed text names is there: what is not can never be left out of it.
+  bool has_field(const template_part& part, json_view::node scope) {
+    using what = template_part::what;
+    if (part.kind == what::sorted_form)
+      malformed_ |= values_.has_too_many_fields();
+    return part.kind == what::json    ? values_.json_text(scope, part.path).has_value()
+           : part.kind == what::form  ? values_.form(part.name).has_value()
+           : part.kind == what::query ? values_.query(part.name).has_value()
+                                      : true;
   }
 
   [[nodiscard]] bool reads_json() const noexcept {
     const auto is_json = [](const template_part& part) {
       return part.kind == template_part::what::json || part.kind == template_part::what::optional_json;
     };
-    return std::any_of(scheme_.signatures.begin(), scheme_.signatures.end(),
-                       [](const value_place& place) { return place.kind == value_place::where::json; }) ||
+    return std::any_of(scheme_.signatures.begin(), scheme_.signatures.end(), is_in_json) ||
            std::any_of(scheme_.signed_texts.begin(), scheme_.signed_texts.end(),
                        [&](const text_template& text) { return std::any_of(text.begin(), text.end(), is_json); });
   }
@@ -182,10 +176,10 @@ private:
     for (const auto scope : scopes_) {
       auto& found = candidates_.emplace_back();
       for (const auto& place : scheme_.signatures) {
-        std::vector<std::string_view> texts;
-        if (const auto reason = read_place(place, scope, texts); reason != verify_reason::ok)
-          return reason;
-        for (const auto text : texts)
+        const auto texts = texts_at(place, values_, scope);
+        if (texts.no_field)
+          return verify_reason::field_missing;
+        for (const auto text : texts.all)
           add_candidates(place, text, found);
       }
       const bool none = found.all.empty() && !found.cut_short;
@@ -196,37 +190,15 @@ private:
     return verify_reason::ok;
   }
 
-  verify_reason read_place(const value_place& place, json_view::node scope, std::vector<std::string_view>& out) {
-    using where = value_place::where;
-    const auto add = [&out](std::optional<std::string_view> text) {
-      if (text)
-        out.push_back(*text);
-    };
-    if (place.kind == where::header)
-      add(values_.header(place.name).value);
-    else if (place.kind == where::header_pattern)
-      for_each_header(values_.request().headers, [&](std::string_view name, std::string_view value) {
-        if (place.pattern.matches(lower_case(name)))
-          out.push_back(value);
-      });
-    else if (place.kind == where::query)
-      add(values_.query(values_.resolved(place.name)));
-    else {
-      const auto field = place.kind == where::form ? values_.form(place.name) : values_.json_text(scope, place.path);
-      if (!field || field->empty())
-        return verify_reason::field_missing;
-      add(field);
-    }
-    return verify_reason::ok;
-  }
-
   void add_candidates(const value_place& place, std::string_view text, candidates& out) {
-    const auto prefix = evaluate_text(place.prefix, values_, {}, scheme_.hash);
+    const auto prefix = evaluate_text(place.prefix, values_, {}, scheme_.hash).value_or("");
     for (auto element : elements_of(text, place.separator)) {
       if (!element.starts_with(prefix)) {
         (is_other_version(element, prefix) ? out.other_version : out.garbage) = true;
         continue;
       }
+      if (out.all.size() > signatures_max)
+        return; // refused already
       element.remove_prefix(prefix.size());
       candidate each;
       if (!place.secret_key.empty())
@@ -258,22 +230,21 @@ private:
     if (!scheme_.timestamp)
       return verify_reason::ok;
     const auto& place = scheme_.timestamp->from;
-    if (place.kind == value_place::where::json) {
-      const auto node = values_.json().find(values_.json().root(), place.path);
-      timestamp_ = json_view::text_of(node).value_or("");
-      malformed_ |=
-        scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds && node && !json_view::is_number(node);
-      return timestamp_.empty() ? verify_reason::timestamp_missing : verify_reason::ok;
-    }
-    const auto header = values_.header(place.name).value;
-    if (header.empty())
+    const auto root = is_in_json(place) ? values_.json().root() : json_view::node{};
+    const auto found = texts_at(place, values_, root);
+    if (std::all_of(found.all.begin(), found.all.end(), [](std::string_view text) { return text.empty(); }))
       return verify_reason::timestamp_missing;
-    const auto prefix = evaluate_text(place.prefix, values_, {}, scheme_.hash);
-    for (const auto element : elements_of(header, place.separator))
-      if (element.starts_with(prefix)) {
-        timestamp_ = element.substr(prefix.size());
-        return verify_reason::ok;
-      }
+    // A number of milliseconds is one in JSON as well (Linear).
+    malformed_ |= place.kind == value_place::where::json &&
+                  scheme_.timestamp->in == timestamp_rule::unit::unix_milliseconds &&
+                  !json_view::is_number(values_.json().find(root, place.path));
+    const auto prefix = evaluate_text(place.prefix, values_, {}, scheme_.hash).value_or("");
+    for (const auto text : found.all)
+      for (const auto element : elements_of(text, place.separator))
+        if (element.starts_with(prefix)) {
+          timestamp_ = element.substr(prefix.size());
+          return verify_reason::ok;
+        }
     malformed_ = true; // a header with the signature and without its time
     return verify_reason::ok;
   }
@@ -335,17 +306,29 @@ private:
   void match(std::string_view secret, std::optional<std::string_view> only, json_view::node scope,
              const std::vector<candidate>& given, std::string_view& matched) {
     const auto key = key_of(scheme_.key, secret);
-    if (!key || key->empty())
+    if (!key)
       return;
-    for (const auto& text : scheme_.signed_texts)
-      for (const auto& url : values_.urls()) {
-        const auto parts = evaluate(text, values_, scope, url, timestamp_, secret).parts;
-        const auto expected =
-          scheme_.family == scheme_family::hmac ? hmac_of(scheme_.hash, *key, parts) : hash_of(scheme_.hash, parts);
+    for (const auto& text : scheme_.signed_texts) {
+      const auto& urls = values_.urls();
+      const auto variants = mentions_url(text) ? urls.size() : 1;
+      for (std::size_t i = 0; i < variants; ++i) {
+        const auto what = evaluate(text, values_, scope, urls[i], timestamp_, secret);
+        if (what.missing != template_part::what::literal || !may_hash(what.parts))
+          continue;
+        const auto expected = scheme_.family == scheme_family::hmac ? hmac_of(scheme_.hash, *key, what.parts)
+                                                                    : hash_of(scheme_.hash, what.parts);
         for (const auto& each : given)
           if ((each.only_secret == only) & equal_constant_time(each.bytes, expected.view()))
             matched = secret;
       }
+    }
+  }
+
+  // A tenant writes schemes, and anybody requests: together they must not keep a core busy.
+  bool may_hash(const std::vector<std::string_view>& parts) {
+    for (const auto part : parts)
+      hashed_ += part.size() + hashing_overhead;
+    return hashed_ <= hashed_max;
   }
 
   const provider_scheme& scheme_;
@@ -356,10 +339,16 @@ private:
   std::vector<candidates> candidates_; ///< for each scope
   std::string timestamp_;
   std::optional<wall_time> sent_at_;
+  std::size_t hashed_ = 0; ///< bytes
   bool malformed_ = false;
 };
 
 } // namespace
+
+std::optional<std::string> key_of(key_form form, std::string_view secret) {
+  auto key = secret.empty() ? std::nullopt : bytes_of(form, secret);
+  return key && !key->empty() ? std::move(key) : std::nullopt;
+}
 
 check_result check_signature(const provider_scheme& scheme, request_values& values,
                              std::span<const std::string_view> secrets, wall_time now) {

@@ -1,3 +1,5 @@
+#include "core/place_reader.hpp"
+#include "core/scheme_demands.hpp"
 #include "core/signature_check.hpp"
 
 #include <optional>
@@ -7,6 +9,8 @@ namespace postrider {
 
 namespace {
 
+constexpr std::size_t tokens_max = 100; // of a group; further ones are not looked at
+
 std::string_view find_equal(std::string_view given, std::span<const std::string_view> secrets) noexcept {
   std::string_view out;
   for (const auto secret : secrets)
@@ -15,38 +19,73 @@ std::string_view find_equal(std::string_view given, std::span<const std::string_
   return out;
 }
 
+/// Tokens of which any one will do.
+struct token_group {
+  std::vector<std::string_view> all{};
+  bool garbage = false; ///< something that does not begin as the scheme's tokens do
+};
+
+/// Every item of a JSON list must bring its own; all else that stands in a place is one group.
+std::vector<token_group> groups_of(const value_place& place, const std::vector<std::string_view>& texts,
+                                   request_values& values) {
+  const auto prefix = evaluate_text(place.prefix, values, {}, hash_kind::sha256).value_or("");
+  std::vector<token_group> out(place.kind == value_place::where::each_json ? 0 : 1);
+  for (const auto text : texts) {
+    if (place.kind == value_place::where::each_json)
+      out.emplace_back();
+    for (const auto element : elements_of(text, place.separator)) {
+      const bool is_token = element.starts_with(prefix) && element.size() > prefix.size();
+      out.back().garbage |= !is_token;
+      if (is_token && out.back().all.size() < tokens_max)
+        out.back().all.push_back(element.substr(prefix.size()));
+    }
+  }
+  return out;
+}
+
+/// The demands; `malformed` is told after what is missing.
+verify_reason demand(const provider_scheme& scheme, request_values& values, bool& malformed) {
+  const auto reason = demand_headers(scheme, values, malformed);
+  return reason == verify_reason::ok ? demand_fields(scheme, values, malformed) : reason;
+}
+
 } // namespace
 
 check_result check_token(const provider_scheme& scheme, request_values& values,
                          std::span<const std::string_view> secrets) {
-  using where = value_place::where;
+  bool malformed = false;
+  if (const auto reason = demand(scheme, values, malformed); reason != verify_reason::ok)
+    return {reason};
   const auto& place = scheme.signatures.front();
-  std::vector<std::string_view> tokens;
-  if (place.kind == where::header) {
-    tokens.push_back(values.header(place.name).value);
-  } else if (place.kind == where::query) {
-    tokens.push_back(values.query(values.resolved(place.name)).value_or(std::string_view{}));
-  } else {
-    const auto found = values.json().find_each(values.json().root(), place.path);
-    if (!found)
-      return {verify_reason::field_missing};
-    for (const auto each : *found)
-      tokens.push_back(values.keep(json_view::text_of(each).value_or("")));
-  }
-  for (const auto token : tokens)
-    if (token.empty())
+  const auto found = texts_at(place, values, is_in_json(place) ? values.json().root() : json_view::node{});
+  if (found.no_field)
+    return {verify_reason::field_missing};
+  const auto groups = groups_of(place, found.all, values);
+  for (const auto& group : groups) {
+    if (group.all.empty() && !group.garbage)
       return {verify_reason::signature_missing};
+    malformed |= group.all.empty();
+  }
+  if (malformed)
+    return {verify_reason::header_malformed};
   check_result out{verify_reason::ok};
-  for (const auto token : tokens) {
-    out.secret = find_equal(token, secrets);
+  for (const auto& group : groups) {
+    out.secret = {};
+    for (const auto token : group.all)
+      if (const auto secret = find_equal(token, secrets); !secret.empty())
+        out.secret = secret;
     if (out.secret.empty())
       return {verify_reason::token_mismatch};
   }
   return out;
 }
 
-check_result check_basic(request_values& values, std::span<const std::string_view> secrets) {
+check_result check_basic(const provider_scheme& scheme, request_values& values,
+                         std::span<const std::string_view> secrets) {
   constexpr std::string_view scheme_name = "basic ";
+  bool malformed = false;
+  if (const auto reason = demand(scheme, values, malformed); reason != verify_reason::ok)
+    return {reason};
   const auto header = values.header("Authorization").value;
   if (header.empty())
     return {verify_reason::signature_missing};
@@ -54,7 +93,7 @@ check_result check_basic(request_values& values, std::span<const std::string_vie
     header.size() > scheme_name.size() && lower_case(header.substr(0, scheme_name.size())) == scheme_name;
   const auto credentials = is_basic ? decode_base64(header.substr(scheme_name.size())) : std::nullopt;
   const auto colon = credentials ? credentials->find(':') : std::string::npos;
-  if (colon == std::string::npos)
+  if (malformed || colon == std::string::npos)
     return {verify_reason::header_malformed};
   const std::string_view given{*credentials};
   const auto user = values.setting("username");

@@ -1,8 +1,12 @@
+#include "actors/ingest_verdict.hpp"
 #include "config/presets.hpp"
+#include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 #include "net/api_create.hpp"
 #include "net/api_json.hpp"
 #include "net/api_routes.hpp"
+#include "net/http_guard.hpp"
+#include "net/http_writer.hpp"
 
 #include <boost/json.hpp>
 
@@ -36,11 +40,9 @@ std::string read_headers(json_reader& reader) {
     return out;
   }
   for (const auto& each : *all) {
-    const auto pointer = reader.pointer("headers") + "/" + std::string{each.key()};
+    const auto pointer = json_reader{*all, reader.pointer("headers"), reader.errors()}.pointer(each.key());
     const auto value = read_text(each.value(), pointer, header_max, reader.errors(), true);
-    const bool is_token = !each.key().empty() && each.key().size() <= 256 &&
-                          each.key().find_first_of(" \t\r\n:\0") == json::string_view::npos;
-    if (!is_token)
+    if (each.key().size() > 256 || !is_token(each.key()))
       add_field_error(reader.errors(), pointer, "bad-format", "this is no header's name");
     else if (value)
       out.append(each.key()).append(": ").append(*value).append("\r\n");
@@ -77,26 +79,15 @@ result<sample> read_sample(const std::string& body) {
   return out;
 }
 
-// What the provider would get. A made-up id stands for the event's: nothing is stored.
-fixed_answer response_to(const source_config& source, const verification& found, const std::string& method) {
-  if (found.handshake)
-    return *found.handshake;
-  const auto* rules = source.rules.get();
-  if (rules && !takes_method(*rules, method))
-    return {405, "application/problem+json", ""};
-  if (!found.accepted())
-    return rules && rules->reject ? *rules->reject : fixed_answer{401, "application/problem+json", ""};
-  if (rules->accept)
-    return *rules->accept;
-  return {200, "application/json", R"({"event_id":")" + to_string(event_id{}) + R"(","duplicate":false})"};
-}
-
-json::object to_json(const fixed_answer& answer) {
+/// As LISTENER writes it, but for what is of the connection alone.
+json::object to_json(const http_response& response) {
   json::object headers;
-  if (!answer.content_type.empty())
-    headers["content-type"] = answer.content_type;
-  const std::span bytes{reinterpret_cast<const std::uint8_t*>(answer.body.data()), answer.body.size()};
-  return {{"status", answer.status}, {"headers", std::move(headers)}, {"body_base64", encode_base64(bytes)}};
+  if (!response.content_type.empty() && !response.body.empty())
+    headers["content-type"] = response.content_type;
+  for (const auto& [name, value] : response.headers)
+    headers[name] = value;
+  const std::span bytes{reinterpret_cast<const std::uint8_t*>(response.body.data()), response.body.size()};
+  return {{"status", response.status}, {"headers", std::move(headers)}, {"body_base64", encode_base64(bytes)}};
 }
 
 // Parentheses: braces would make an array of one.
@@ -104,9 +95,10 @@ json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
-void answer_sample(const api_call_ptr& call, const sample& given, const source_config& source) {
-  const auto url = given.url.empty() ? public_url_of(source, "https://localhost/in") : given.url;
+/// An id of zeros stands for that of an event: nothing is stored.
+void answer_sample(const api_call_ptr& call, const sample& given, const source_config& source, const std::string& url) {
   const auto found = verify_request(source, {given.method, url, given.headers, given.body}, given.received_at);
+  const auto verdict = ingest_verdict(source, found);
   const bool good = found.reason == verify_reason::ok;
   call->answer(200, json::object{{"verdict", !good             ? "reject"
                                              : found.handshake ? "handshake"
@@ -114,7 +106,25 @@ void answer_sample(const api_call_ptr& call, const sample& given, const source_c
                                  {"reason", good ? json::value(nullptr) : json::value(to_string(found.reason))},
                                  {"provider_event_id", text_or_null(found.provider_event_id)},
                                  {"event_type", text_or_null(found.event_type)},
-                                 {"response", to_json(response_to(source, found, given.method))}});
+                                 {"response", to_json(ingest_response(verdict, call->request_id))}});
+}
+
+/// As the provider would have called the source, where nobody says how it did: the sample's host and the source's path.
+std::string url_of(const sample& given, const source_record& source) {
+  const auto host = find_header(given.headers, "host").value;
+  return "https://" + std::string{host.empty() ? "localhost" : host} + "/in/" + source.tenant_slug + "/" + source.name;
+}
+
+void answer_sample(management_store& store, const api_call_ptr& call, sample given, source_config source) {
+  auto url = given.url.empty() ? public_url_of(source, {}) : given.url;
+  if (!url.empty())
+    return answer_sample(call, given, source, url);
+  store.get_source(call->parameters[0], call->parameters[1],
+                   [call, given = std::move(given), source = std::move(source)](const result<source_record>& named) {
+                     if (!named)
+                       return call->fail(named.error());
+                     answer_sample(call, given, source, url_of(given, *named));
+                   });
 }
 
 std::string_view family_of(const provider_scheme& scheme) noexcept {
@@ -155,10 +165,10 @@ std::vector<api_route> verify_routes(management_store& store) {
     if (!given)
       return call->fail(given.error());
     store.get_source_rules(call->parameters[0], call->parameters[1],
-                           [call, given = std::move(*given)](const result<source_config>& source) {
+                           [&store, call, given = std::move(*given)](const result<source_config>& source) {
                              if (!source)
                                return call->fail(source.error());
-                             answer_sample(call, given, *source);
+                             answer_sample(store, call, given, *source);
                            });
   };
   const auto providers = [](const api_call_ptr& call) { call->answer(200, json::object{{"data", providers_json()}}); };

@@ -12,6 +12,11 @@ namespace postrider {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
+constexpr std::string_view opening = R"({"event_id":")";
+
+constexpr std::string_view closing(ingest_result result) noexcept {
+  return result == ingest_result::duplicate ? R"(","duplicate":true})" : R"(","duplicate":false})";
+}
 
 void append_number(std::string& out, std::uint64_t value) {
   std::array<char, 20> text{};
@@ -36,6 +41,12 @@ void append_common_headers(std::string& out, const answer_frame& frame) {
   out += "\r\nx-request-id: ";
   out += frame.request_id;
   out += frame.close ? "\r\nconnection: close\r\n" : "\r\n";
+}
+
+void append_header_text(std::string& out, std::string_view text) {
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f)
+      out += c;
 }
 
 problem problem_of(const ingest_answer& what) {
@@ -80,9 +91,9 @@ void write_response(std::string& out, const http_response& response, const answe
   out += "\r\n";
   append_common_headers(out, frame);
   for (const auto& [name, value] : response.headers) {
-    out += name;
+    append_header_text(out, name);
     out += ": ";
-    out += value;
+    append_header_text(out, value);
     out += "\r\n";
   }
   // RFC 9110 section 8.6: no content-length either; that of a 304 would be the document's.
@@ -90,7 +101,7 @@ void write_response(std::string& out, const http_response& response, const answe
   if (!without_body) {
     if (!response.content_type.empty() && !response.body.empty()) {
       out += "content-type: ";
-      out += response.content_type;
+      append_header_text(out, response.content_type);
       out += "\r\n";
     }
     out += "content-length: ";
@@ -102,31 +113,36 @@ void write_response(std::string& out, const http_response& response, const answe
     out += response.body;
 }
 
-void write_ingest_answer(std::string& out, const ingest_answer& what, const answer_frame& frame) {
+http_response ingest_response(const ingest_answer& what, std::string_view request_id) {
   if (what.response && what.result != ingest_result::method)
-    return write_response(out, as_provider_wants(*what.response), frame);
-  if (what.result != ingest_result::accepted && what.result != ingest_result::duplicate) {
-    auto response = problem_response(problem_of(what), frame.request_id);
-    if (what.result == ingest_result::method)
-      response.headers.emplace_back("allow", what.response ? what.response->body : "POST");
-    for (auto& [name, value] : response.headers) // the caller is a provider: it has a signature to bring, no API key
-      if (name == "www-authenticate")
-        value = "Signature";
-    return write_response(out, response, frame);
+    return as_provider_wants(*what.response);
+  if (what.result == ingest_result::accepted || what.result == ingest_result::duplicate) {
+    std::string body{opening};
+    append_id(body, what.id);
+    return {200, "application/json", body.append(closing(what.result)), {}};
   }
-  const bool duplicate = what.result == ingest_result::duplicate;
-  constexpr std::string_view open = R"({"event_id":")";
-  constexpr std::string_view rest_new = R"(","duplicate":false})";
-  constexpr std::string_view rest_duplicate = R"(","duplicate":true})";
-  const auto rest = duplicate ? rest_duplicate : rest_new;
+  auto response = problem_response(problem_of(what), request_id);
+  if (what.result == ingest_result::method)
+    response.headers.emplace_back("allow", what.response ? what.response->body : "POST");
+  for (auto& [name, value] : response.headers) // the caller is a provider: it has a signature to bring, no API key
+    if (name == "www-authenticate")
+      value = "Signature";
+  return response;
+}
+
+void write_ingest_answer(std::string& out, const ingest_answer& what, const answer_frame& frame) {
+  const bool good = what.result == ingest_result::accepted || what.result == ingest_result::duplicate;
+  if (what.response || !good)
+    return write_response(out, ingest_response(what, frame.request_id), frame);
+  const auto rest = closing(what.result);
   out += "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
-  append_number(out, open.size() + event_tag::prefix.size() + 36 + rest.size());
+  append_number(out, opening.size() + event_tag::prefix.size() + 36 + rest.size());
   out += "\r\n";
   append_common_headers(out, frame);
   out += "\r\n";
   if (frame.head_only)
     return;
-  out += open;
+  out += opening;
   append_id(out, what.id);
   out += rest;
 }

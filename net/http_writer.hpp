@@ -23,9 +23,13 @@ struct answer_frame {
 using request_id_text = std::array<char, 16>;
 request_id_text to_request_id(std::uint64_t id) noexcept;
 
+/// Header values never carry control characters, whatever is in `response`: they would begin lines of their own.
 void write_response(std::string& out, const http_response& response, const answer_frame& frame);
 
-/// api.md, "Ingest": 200 with the event's id, else the problem of `what.result`.
+/// api.md, "Ingest": 200 with the event's id, what the provider demands in place of it, or the problem of
+/// `what.result`.
+http_response ingest_response(const ingest_answer& what, std::string_view request_id);
+/// The same, written; of our own 200 without `http_response`.
 void write_ingest_answer(std::string& out, const ingest_answer& what, const answer_frame& frame);
 
 } // namespace postrider

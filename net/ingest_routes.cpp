@@ -57,9 +57,10 @@ std::optional<ingest_path> parse_ingest_path(std::string_view path) {
 head_verdict ingest_routes::examine(const request_head& head, std::string_view request_id, std::string_view) {
   // Which of them a source takes is its scheme's matter; what no scheme takes needs no source.
   constexpr std::array<std::string_view, 5> methods{"POST", "GET", "PUT", "PATCH", "DELETE"};
+  constexpr std::string_view methods_text = "POST, GET, PUT, PATCH, DELETE";
   if (std::find(methods.begin(), methods.end(), head.method) == methods.end()) {
     auto response = refused({405, "method-not-allowed", "no source takes requests of this method"}, request_id);
-    response->headers.emplace_back("allow", "POST");
+    response->headers.emplace_back("allow", methods_text);
     return {0, false, std::move(response)};
   }
   return {body_max_, true, nullptr};

@@ -85,6 +85,55 @@ BOOST_AUTO_TEST_CASE(every_vector_gets_its_verdict_from_verify_sample) {
   BOOST_TEST(asked > 300U);
 }
 
+// `response` is what LISTENER would write: the problem with its reason, the methods, no page for a browser.
+BOOST_AUTO_TEST_CASE(the_response_is_that_which_the_provider_would_get) {
+  const auto make = [&](std::string_view body) {
+    BOOST_TEST(call("POST", "/v1/tenants/acme/sources", op, std::string{body}).status == 201);
+  };
+  const auto ask_about = [&](const std::string& name, const std::string& sample) {
+    const auto answer = call("POST", "/v1/tenants/acme/sources/" + name + "/verify-sample", op, sample);
+    BOOST_REQUIRE_MESSAGE(answer.status == 200, answer.body);
+    return answer.json();
+  };
+  const auto text = [](const json::value& value) { return json::value_to<std::string>(value); };
+  const auto problem_of = [&](const json::value& said) {
+    return json::parse(decode_base64(text(said.at("response").at("body_base64"))).value());
+  };
+  make(R"({"name":"gh","provider":"github","secrets":["s"]})");
+  const auto refused = ask_about("gh", R"({"headers":{},"body_base64":""})");
+  BOOST_TEST(refused.at("response").at("status").as_int64() == 401);
+  BOOST_TEST(text(refused.at("response").at("headers").at("www-authenticate")) == "Signature");
+  BOOST_TEST(text(problem_of(refused).at("code")) == "signature-missing");
+  const auto method = ask_about("gh", R"({"method":"PUT","headers":{},"body_base64":""})");
+  BOOST_TEST(method.at("response").at("status").as_int64() == 405);
+  BOOST_TEST(text(method.at("response").at("headers").at("allow")) == "POST");
+  BOOST_TEST(text(problem_of(method).at("code")) == "method-not-allowed");
+  make(R"({"name":"graph","provider":"microsoft-graph","secrets":["s"]})");
+  const auto graph = [&](const std::string& with) {
+    return ask_about("graph", with + R"("url":"https://x.example/?validationToken=x","headers":{},"body_base64":""})");
+  };
+  BOOST_TEST(text(graph(R"({"method":"GET",)").at("verdict")) == "reject"); // a question by a method of nobody
+  const auto question = graph("{");
+  BOOST_TEST(text(question.at("response").at("headers").at("x-content-type-options")) == "nosniff");
+  BOOST_TEST(text(question.at("response").at("headers").at("content-type")) == "text/plain");
+  make(R"({"name":"xero","provider":"xero","secrets":["s"]})");
+  const auto xero = ask_about("xero", R"({"headers":{"x-xero-signature":"AAAA"},"body_base64":""})");
+  BOOST_TEST(xero.at("response").at("status").as_int64() == 401);
+  BOOST_TEST(text(xero.at("response").at("body_base64")).empty());
+  BOOST_TEST(!xero.at("response").at("headers").as_object().contains("content-type"));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_url_the_samples_host_and_the_ingest_path_stand_for_it) {
+  BOOST_TEST(
+    call("POST", "/v1/tenants/acme/sources", op, R"({"name":"sq","provider":"square","secrets":["s"]})").status == 201);
+  const auto mac = hmac_sha256("s", "https://hooks.example.com/in/acme/sq{}");
+  const json::object sample{
+    {"headers", json::object{{"Host", "hooks.example.com"}, {"x-square-hmacsha256-signature", encode_base64(mac)}}},
+    {"body_base64", "e30="}};
+  const auto answer = call("POST", "/v1/tenants/acme/sources/sq/verify-sample", op, json::serialize(sample));
+  BOOST_TEST(json::value_to<std::string>(answer.json().at("verdict")) == "accept", answer.body);
+}
+
 BOOST_AUTO_TEST_CASE(the_providers_are_listed_with_their_schemes) {
   const auto answer = call("GET", "/v1/providers", op);
   BOOST_TEST(answer.status == 200);
@@ -130,6 +179,11 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_source_or_a_sample_is_named) {
                .status == 201);
   const auto sample = call("POST", "/v1/tenants/acme/sources/own/verify-sample", op,
                            R"({"headers":{"a b":"x"},"body_base64":"%","received_at":"yesterday","more":1})");
+  const auto escaped =
+    call("POST", "/v1/tenants/acme/sources/own/verify-sample", op, R"({"headers":{"a/b~c d":"x"},"body_base64":""})");
+  BOOST_TEST((errors(escaped) == texts{"/headers/a~1b~0c d bad-format"}));
+  BOOST_TEST(
+    (errors(make(R"({"name":"a","provider":"messagebird","secrets":["s"]})")) == texts{"/provider not-supported-yet"}));
   BOOST_TEST((errors(sample) == texts{"/headers/a b bad-format", "/body_base64 bad-format", "/received_at bad-format",
                                       "/more unknown-field"}));
   BOOST_TEST(
