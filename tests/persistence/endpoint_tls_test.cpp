@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_change_keeps_the_key_unless_it_brings_one_or_takes_the_ce
 BOOST_AUTO_TEST_CASE(a_change_that_does_not_name_it_leaves_it_and_one_that_does_sets_it) {
   const auto made = endpoint_with({"authorities", "certificate", key_text});
   const auto change = [&](const std::shared_ptr<const endpoint_tls>& tls, bool named) {
-    const auto done = ask(&store::change_endpoint, "acme", made.config.id, [=](const endpoint_record& now) {
+    const auto done = ask(&management::change_endpoint, "acme", made.config.id, [=](const endpoint_record& now) {
       changed_endpoint to{{now.config, {}, "/sources", now.description}, ""};
       to.fields.config.tls = tls;
       to.tls_named = named;
