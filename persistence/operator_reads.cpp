@@ -183,11 +183,13 @@ std::optional<resting_actor> find_resting(transaction& on, const tree_path& path
   switch (path.kind) {
   case tree_kind::node:
     return std::nullopt;
-  case tree_kind::tenant_supervisor:
+  case tree_kind::tenant_supervisor: {
+    const auto counts = on.exec_params1(std::string{resting_children_counts_sql}, tenant[0].as<tenant_no>());
     out.status.counters = {{"config_version", tenant[3].as<std::int64_t>()},
-                           {"sources", tenant[5].as<std::int64_t>()},
-                           {"endpoints", tenant[6].as<std::int64_t>()}};
+                           {"sources", counts[0].as<std::int64_t>()},
+                           {"endpoints", counts[1].as<std::int64_t>()}};
     return out;
+  }
   case tree_kind::delivery:
     return describe_endpoint(on, path, tenant[0].as<tenant_no>(), out.shard, out.status) ? std::optional{out}
                                                                                          : std::nullopt;

@@ -37,10 +37,13 @@ order by t.at, x.part, x.id, x.name collate "C"
 
 /// $1 slug  $2 shards
 inline constexpr std::string_view resting_tenant_sql = R"sql(
-select no, shard, (extract(epoch from created_at) * 1000000)::bigint, config_version, enabled,
-       (select count(*) from source where tenant_no = tenant.no and deleted_at is null),
-       (select count(*) from endpoint where tenant_no = tenant.no and deleted_at is null)
+select no, shard, (extract(epoch from created_at) * 1000000)::bigint, config_version, enabled
 from tenant where slug = $1 and deleted_at is null and shard = any($2::smallint[])
+)sql";
+/// How much its supervisor would have below it. $1 tenant number
+inline constexpr std::string_view resting_children_counts_sql = R"sql(
+select (select count(*) from source where tenant_no = $1 and deleted_at is null),
+       (select count(*) from endpoint where tenant_no = $1 and deleted_at is null)
 )sql";
 /// $1 tenant number  $2 name
 inline constexpr std::string_view resting_source_sql = R"sql(
@@ -61,9 +64,13 @@ select (extract(epoch from min(next_attempt_at)) * 1000000)::bigint, count(*)
 from (select next_attempt_at from delivery
       where shard = $1 and endpoint_no = $2 and next_attempt_at is not null order by next_attempt_at limit 1000) d
 )sql";
-/// What the last deliveries that were tried say of their last attempt. $1 endpoint number
+/// What the last deliveries that were tried say of their last attempt. Looked for among the newest thousand alone: in
+/// front of them may wait a backlog that nobody has tried, of any length. $1 endpoint number
 inline constexpr std::string_view resting_outcomes_sql = R"sql(
-select last_reason, last_status from delivery where endpoint_no = $1 and attempt_count > 0 order by id desc limit 10
+select last_reason, last_status
+from (select id, attempt_count, last_reason, last_status from delivery
+      where endpoint_no = $1 order by id desc limit 1000) d
+where attempt_count > 0 order by id desc limit 10
 )sql";
 /// $1 endpoint number
 inline constexpr std::string_view resting_transitions_sql = R"sql(
