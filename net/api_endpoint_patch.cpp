@@ -27,7 +27,9 @@ const patch_rules& endpoint_rules() {
 
 const patch_rules& breaker_rules() {
   static const patch_rules rules{
-    {"failures", "failure_rate", "window_s", "min_requests", "cool_down_ms", "cool_down_max_ms", "probes"}};
+    {"failures", "failure_rate", "window_s", "min_requests", "cool_down_ms", "cool_down_max_ms", "probes"},
+    {},
+    {"state", "since", "next_probe_at"}};
   return rules;
 }
 

@@ -153,7 +153,8 @@ void check_kept_secrets(json_reader& reader, const new_source& source, const std
 }
 
 const patch_rules& source_patch_rules() {
-  static const patch_rules rules{{"name", "scheme", "config", "on_unverified", "dedupe", "enabled"}, "secrets"};
+  static const patch_rules rules{
+    {"name", "scheme", "config", "on_unverified", "dedupe", "enabled"}, "secrets", {"secret_count"}};
   return rules;
 }
 

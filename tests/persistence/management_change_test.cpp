@@ -232,6 +232,27 @@ BOOST_AUTO_TEST_CASE(sources_that_are_not_named_stay_even_if_one_was_deleted) {
   BOOST_TEST(f.sql("select cardinality(source_nos) from endpoint") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(sources_that_were_deleted_are_not_shown_but_an_endpoint_never_looks_as_if_it_took_all) {
+  fixture f;
+  f.tenant("acme");
+  const auto kept = to_string(f.source("acme", "kept").id);
+  const auto gone = to_string(f.source("acme", "gone").id);
+  const auto made = f.endpoint("acme");
+  const auto shown = [&] {
+    const auto got = f.ask(&store::get_endpoint, "acme", made.config.id);
+    BOOST_REQUIRE(got);
+    return got->source_ids;
+  };
+  BOOST_REQUIRE(f.ask(&store::change_endpoint, "acme", made.config.id, [&](const endpoint_record& now) {
+    return result<changed_endpoint>{changed_endpoint{{now.config, {gone, kept}, "/sources", "x"}, "", true}};
+  }));
+  BOOST_TEST(shown() == (texts{gone, kept}), boost::test_tools::per_element());
+  BOOST_REQUIRE(f.ask(&store::delete_source, "acme", "gone"));
+  BOOST_TEST(shown() == texts{kept}, boost::test_tools::per_element());
+  BOOST_REQUIRE(f.ask(&store::delete_source, "acme", "kept"));
+  BOOST_TEST(shown() == (texts{gone, kept}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(an_endpoints_secret_rotates_with_and_without_overlap) {
   fixture f;
   f.tenant("acme");
