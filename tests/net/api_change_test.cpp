@@ -165,6 +165,19 @@ BOOST_AUTO_TEST_CASE(a_rotation_of_a_source_is_read_strictly) {
   BOOST_TEST(call("POST", sources + "/nobody/rotate-secret", admin, R"({"secret":"x","overlap_s":0})").status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(a_source_is_made_with_room_for_one_more_secret) {
+  const auto with = [&](std::size_t count) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i)
+      list += (i == 0 ? "\"s" : ",\"s") + std::to_string(i) + "\"";
+    return call("POST", sources, admin, R"({"name":"many","provider":"github","secrets":[)" + list + "]}");
+  };
+  const auto full = with(live_secrets_max);
+  BOOST_TEST(full.status == 422, full.body);
+  CHECK_TEXTS(errors(full), "/secrets too-long");
+  BOOST_TEST(with(live_secrets_max - 1).status == 201);
+}
+
 BOOST_AUTO_TEST_CASE(secrets_of_a_scheme_of_ones_own_are_of_its_form) {
   const auto with = [&](const std::string& name, const std::string& secret) {
     return call("POST", sources, admin,

@@ -152,6 +152,19 @@ BOOST_AUTO_TEST_CASE(there_is_a_bound_on_secrets_that_are_valid_at_once) {
   BOOST_TEST(valid_secrets(f, "github") == texts{"alone"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_source_made_with_as_many_secrets_as_the_api_takes_can_rotate_with_an_overlap) {
+  fixture f;
+  f.tenant("acme");
+  texts made;
+  for (std::size_t i = 1; i < live_secrets_max; ++i)
+    made.push_back(std::to_string(i));
+  f.source("acme", "github", made);
+  BOOST_REQUIRE(f.ask(&store::rotate_source_secret, "acme", "github", secret_rotation{"new", 60s}));
+  made.insert(made.begin(), "new");
+  BOOST_TEST(valid_secrets(f, "github") == made, boost::test_tools::per_element());
+  BOOST_TEST(f.sql("select count(*) from source_secret where expires_at is null") == "1"); // the others all end
+}
+
 BOOST_AUTO_TEST_CASE(only_secrets_of_the_schemes_form_are_rotated_in) {
   fixture f;
   f.tenant("acme");
