@@ -172,6 +172,13 @@ BOOST_AUTO_TEST_CASE(each_kind_is_found_by_its_path_alive_or_at_rest) {
   }
   BOOST_TEST(world.one("/node/n1/tenants/t-13")->state == "passive");
   BOOST_TEST(world.one("/node/n1/tenants/t-13/sources/github")->state == "passive");
+  auto shouted = *std::find_if(world.all.begin(), world.all.end(),
+                               [](const auto& path) { return path.starts_with("/node/n1/tenants/t-10/deliveries/"); });
+  const auto id = shouted.find("ep_") + 3;
+  std::transform(shouted.begin() + static_cast<std::ptrdiff_t>(id), shouted.end(),
+                 shouted.begin() + static_cast<std::ptrdiff_t>(id),
+                 [](char each) { return static_cast<char>(std::toupper(static_cast<unsigned char>(each))); });
+  BOOST_TEST(world.one(shouted)->state == "closed"); // alive, however its id is written
   const auto supervisor = *world.one("/node/n1/tenants/t-10");
   BOOST_TEST(supervisor.state == "owner");
   BOOST_TEST(supervisor.children == 3U);
