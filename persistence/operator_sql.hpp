@@ -17,16 +17,16 @@ order by slug collate "C" limit $3
 /// Their children, at most $2 of each kind and tenant, in the tree's order. $1 tenant numbers, in order  $3 deliveries,
 /// $4 verifiers: wanted  $5 endpoint id, $6 source name: of the first tenant only what follows (null: all)
 inline constexpr std::string_view resting_children_sql = R"sql(
-select t.at, x.part, x.id, x.name, x.since
+select t.at, x.part, x.id, x.name, x.since, x.status
 from unnest($1::bigint[]) with ordinality t (no, at)
 cross join lateral (
   (select 1 as part, e.id, '' as name,
-          (extract(epoch from greatest(e.created_at, r.since)) * 1000000)::bigint as since
+          (extract(epoch from greatest(e.created_at, r.since)) * 1000000)::bigint as since, e.status
    from endpoint e left join endpoint_runtime r on r.endpoint_no = e.no
    where $3 and e.tenant_no = t.no and e.deleted_at is null and (t.at > 1 or $5::uuid is null or e.id > $5::uuid)
    order by e.id limit $2)
   union all
-  (select 2, null, s.name, (extract(epoch from s.created_at) * 1000000)::bigint
+  (select 2, null, s.name, (extract(epoch from s.created_at) * 1000000)::bigint, 0
    from source s
    where $4 and s.tenant_no = t.no and s.deleted_at is null and s.enabled
      and (t.at > 1 or $6::text is null or s.name collate "C" > $6::text)
@@ -54,7 +54,7 @@ from source where tenant_no = $1 and name = $2 and deleted_at is null and enable
 inline constexpr std::string_view resting_endpoint_sql = R"sql(
 select e.no, (extract(epoch from greatest(e.created_at, r.since)) * 1000000)::bigint, e.max_in_flight,
        coalesce(r.breaker_state, 0), (extract(epoch from r.since) * 1000000)::bigint,
-       (extract(epoch from r.next_probe_at) * 1000000)::bigint
+       (extract(epoch from r.next_probe_at) * 1000000)::bigint, e.status
 from endpoint e left join endpoint_runtime r on r.endpoint_no = e.no
 where e.tenant_no = $1 and e.id = $2::uuid and e.deleted_at is null
 )sql";

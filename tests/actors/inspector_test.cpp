@@ -101,6 +101,11 @@ BOOST_AUTO_TEST_CASE(filters_and_depth_hold_over_pages) {
   BOOST_TEST(world.read({.state = "closed", .kind = tree_kind::delivery, .limit = 3}).size() == 10U);
   BOOST_TEST(world.read({.state = "verifying", .limit = 2}).size() == 5U);
   BOOST_TEST(world.read({.state = "no such state"}).empty());
+  const tree_path held{"n1", "t-30", tree_kind::delivery, "ep_held"};
+  world.resting.add(held, 3, {}, endpoint_status::paused);
+  BOOST_TEST(world.read({.state = "paused"}) == std::vector{to_string(held)}, boost::test_tools::per_element());
+  BOOST_TEST(world.read({.state = "disabled"}).empty());
+  BOOST_TEST(world.one(to_string(held))->state == "paused");
   const auto elsewhere = world.page({.node = "n2"});
   BOOST_TEST(elsewhere.nodes.empty());
   BOOST_TEST(elsewhere.data.empty());

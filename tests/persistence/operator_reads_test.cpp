@@ -231,6 +231,26 @@ BOOST_AUTO_TEST_CASE(one_at_rest_is_described_with_its_breaker_its_next_due_row_
   BOOST_TEST(!one("/node/n1/tenants/acme", {other})->has_value());
 }
 
+BOOST_AUTO_TEST_CASE(an_endpoint_that_is_paused_or_disabled_says_so_and_that_nobody_wakes_it) {
+  tenant("acme");
+  const auto id = endpoint("acme").config.id;
+  never_tried(3);
+  const auto shown = [&] { return one("/node/n1/tenants/acme/deliveries/" + to_string(id))->value().status; };
+  const auto listed = [&] { return read({.supervisors = false}).rows.at(0).state; };
+  BOOST_TEST(shown().state == "passive");
+  BOOST_TEST(shown().next_wake_at.has_value());
+  BOOST_TEST(shown().delivery->backlog == 3U);
+  BOOST_TEST(listed() == "passive");
+  const std::vector<std::string> words{"active", "paused", "disabled"};
+  for (std::size_t status = 1; status < words.size(); ++status) {
+    sql("update endpoint set status = " + std::to_string(status));
+    BOOST_TEST(shown().state == words[status]);
+    BOOST_TEST(!shown().next_wake_at.has_value());
+    BOOST_TEST(shown().delivery->backlog == 3U);
+    BOOST_TEST(listed() == words[status]);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_backlog_that_was_never_tried_is_not_read_through_for_outcomes_and_times) {
   tenant("acme");
   const auto id = endpoint("acme").config.id;
