@@ -1,6 +1,7 @@
 #include "tests/actors/supervised.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 using namespace postrider;
 using namespace postrider::test;
