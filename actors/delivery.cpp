@@ -45,7 +45,7 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
   count_open_breaker(state, state.dispatch->gate().state != breaker_state::closed);
   state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
-  state.life.enter(now.wall, to_string(state.dispatch->gate().state), "restored");
+  show_state(state, now.wall, "restored");
   apply(self, now);
 }
 
@@ -73,11 +73,19 @@ void reconfigure(self_pointer self, routing_plan_ptr plan) {
     state.given.plan = std::move(plan);
     const auto now = now_of(self);
     state.dispatch->configure(policy_of(*state.endpoint), now, state.effects);
+    if (state.restored)
+      show_state(state, now.wall, "configured");
     return apply(self, now);
   }
 }
 
 } // namespace
+
+void show_state(delivery_state_data& state, wall_time at, std::string_view cause) {
+  const auto status = state.endpoint ? state.endpoint->status : endpoint_status::active;
+  state.life.enter(
+    at, status == endpoint_status::active ? to_string(state.dispatch->gate().state) : resting_word(status), cause);
+}
 
 void delivery_mailbox::finished(std::vector<attempt_result> results) {
   caf::anon_send(owner_, atom::finished::value, hand(std::move(results)));

@@ -149,7 +149,7 @@ void keep_breaker(delivery_self self, const dispatch_now& now) {
   else if (gate.state == breaker_state::closed)
     counts.breaker_closed.add();
   state.breaker_since = now.wall;
-  state.life.enter(now.wall, to_string(gate.state), state.effects.breaker_cause);
+  show_state(state, now.wall, state.effects.breaker_cause);
   endpoint_runtime runtime;
   runtime.tenant = state.given.plan->config->no;
   runtime.endpoint = state.endpoint->no;

@@ -24,6 +24,8 @@ void on_finished(delivery_self self, std::vector<attempt_result> results);
 void on_recorded(delivery_self self, std::vector<record_result> results);
 void on_lease(delivery_self self, shard_ownership ownership);
 caf::result<bool> on_drain(delivery_self self);
+/// Shows its state: that its endpoint is paused or disabled, else where its breaker stands.
+void show_state(delivery_state_data& state, wall_time at, std::string_view cause);
 /// Keeps the count of open breakers.
 void count_open_breaker(delivery_state_data& state, bool open);
 actor_status describe(delivery_self self);

@@ -3,6 +3,7 @@
 #include "core/ids.hpp"
 #include "core/result.hpp"
 #include "core/shard.hpp"
+#include "core/tenant_config.hpp"
 #include "core/time.hpp"
 #include "core/tree_path.hpp"
 
@@ -11,6 +12,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,9 +22,11 @@ namespace postrider {
 
 /// One actor as it describes itself (api.md, object `actor`).
 struct actor_status {
-  std::string path;  ///< `/node/n1/tenants/acme/deliveries/ep_…`
-  std::string kind;  ///< node, tenant_supervisor, provider_verifier, delivery
-  std::string state; ///< plain word of its state machine; `passive`: at rest, there is no actor
+  std::string path; ///< `/node/n1/tenants/acme/deliveries/ep_…`
+  std::string kind; ///< node, tenant_supervisor, provider_verifier, delivery
+  /// Plain word of its state machine; `passive`: at rest, there is no actor; of an endpoint that is paused or disabled
+  /// that word, alive or at rest.
+  std::string state;
   /// In that state. At rest: since the last change of it that the database knows (when its actor was let go is not
   /// kept).
   wall_time since{};
@@ -47,10 +51,10 @@ struct actor_status {
     std::optional<wall_time> breaker_since{};
     std::optional<wall_time> next_probe_at{};
     std::uint32_t consecutive_failures = 0;
-    std::uint32_t in_flight = 0;            ///< sending now
-    std::uint32_t window = 0;               ///< how many may
-    std::int64_t tokens = 0;                ///< send credits lent out and not taken
-    std::uint32_t backlog = 0;              ///< in memory, waiting for the window
+    std::uint32_t in_flight = 0; ///< sending now
+    std::uint32_t window = 0;    ///< how many may
+    std::int64_t tokens = 0;     ///< send credits lent out and not taken
+    std::uint32_t backlog = 0;   ///< in memory, waiting for the window; at rest: scheduled rows, to a thousand
     std::vector<std::string> last_outcomes; ///< the last 10 words, newest first
   };
   std::optional<delivery_part> delivery{};
@@ -78,6 +82,11 @@ struct actor_page {
   std::optional<tree_path> next{};
 };
 
+/// The state of what rests: of a paused or disabled endpoint that, else `passive`.
+constexpr std::string_view resting_word(endpoint_status status) noexcept {
+  return status == endpoint_status::active ? "passive" : status == endpoint_status::paused ? "paused" : "disabled";
+}
+
 /// Actors at rest: tenants, sources and endpoints of these shards, whether their actors live or not. Disabled sources
 /// have none.
 struct resting_query {
@@ -91,11 +100,12 @@ struct resting_stretch {
   struct row {
     shard_no shard = 0;
     wall_time since{};
+    std::string_view state = resting_word({});
   };
   tree_stretch places;
   std::vector<row> rows; ///< parallel to them
 };
-/// One of them as the database describes it, `passive`, without node and epoch.
+/// One of them as the database describes it, without node and epoch.
 struct resting_actor {
   actor_status status;
   shard_no shard = 0;

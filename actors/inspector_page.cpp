@@ -179,7 +179,9 @@ private:
     query.after = after_;
     query.limit = window_ + 1;
     const bool any = supervisors_ || children_wanted();
-    const bool could_fit = !query_.state || *query_.state == "passive";
+    const auto fits = [&](endpoint_status status) { return query_.state == resting_word(status); };
+    const bool could_fit = !query_.state || fits(endpoint_status::active) || fits(endpoint_status::paused) ||
+                           fits(endpoint_status::disabled);
     if (!any || !could_fit || database_away_) {
       resting_stretch_.complete = true;
       resting_read_ = true;
@@ -225,7 +227,7 @@ private:
     found.shard = row.shard;
     found.status.path = to_string(entry.at);
     found.status.kind = to_string(entry.at.kind);
-    found.status.state = "passive";
+    found.status.state = row.state;
     found.status.since = row.since;
     return shown_at_rest(self_, std::move(found), shards_);
   }

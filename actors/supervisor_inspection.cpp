@@ -1,7 +1,7 @@
 #include "actors/tenant_supervisor.hpp"
 
 #include <algorithm>
-#include <string_view>
+#include <optional>
 
 namespace postrider {
 
@@ -10,12 +10,6 @@ namespace {
 tree_path place_of(tenant_supervisor_self self, tree_kind kind, std::string name) {
   const auto& state = self->state;
   return {state.given.context->node_name, state.given.config->slug, kind, std::move(name)};
-}
-
-bool wanted(const child_question& question, const tree_path& place) {
-  if (question.exactly)
-    return place.kind == question.from.kind && place.child == question.from.child;
-  return std::tie(place.kind, place.child) > std::tie(question.from.kind, question.from.child);
 }
 
 /// All that the parent knows, where nobody can be asked.
@@ -42,34 +36,57 @@ supervisor_part::child part_of(tenant_supervisor_self self, const Child& child, 
   return out;
 }
 
-/// Those with a record, by id. The order of their numbers is not that of their ids.
+void add_delivery(tenant_supervisor_self self, const delivery_child& child, supervisor_part& out) {
+  auto& part =
+    out.children.emplace_back(part_of(self, child, place_of(self, tree_kind::delivery, to_string(child.id))));
+  if (child.phase == child_phase::running)
+    part.delivery = child.actor;
+}
+
+/// Those with a record, by id. The order of their numbers is not that of their ids; that of ids is that of their texts.
 void add_deliveries(tenant_supervisor_self self, const child_question& question, supervisor_part& out) {
-  std::vector<std::pair<tree_path, const delivery_child*>> found;
-  for (const auto& [no, child] : self->state.deliveries)
-    if (auto place = place_of(self, tree_kind::delivery, to_string(child.id)); wanted(question, place))
-      found.emplace_back(std::move(place), &child);
+  const auto& children = self->state.deliveries;
+  const auto& from = question.from;
+  if (from.kind > tree_kind::delivery)
+    return; // verifiers stand behind all of them
+  const auto id = from.kind == tree_kind::delivery ? parse_id<endpoint_id>(from.child) : std::optional<endpoint_id>{};
+  if (question.exactly) {
+    const auto found =
+      std::find_if(children.begin(), children.end(), [&](const auto& each) { return id && each.second.id == *id; });
+    if (found != children.end())
+      add_delivery(self, found->second, out);
+    return;
+  }
+  std::vector<const delivery_child*> found;
+  for (const auto& [no, child] : children)
+    if (!id || child.id > *id)
+      found.push_back(&child);
   const auto count = std::min(found.size(), question.limit + 1);
   std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
-                    [](const auto& left, const auto& right) { return left.first < right.first; });
+                    [](const auto* left, const auto* right) { return left->id < right->id; });
   found.resize(count);
-  for (auto& [place, child] : found) {
-    auto& part = out.children.emplace_back(part_of(self, *child, std::move(place)));
-    if (child->phase == child_phase::running)
-      part.delivery = child->actor;
-  }
+  for (const auto* child : found)
+    add_delivery(self, *child, out);
+}
+
+void add_verifier(tenant_supervisor_self self, const std::string& name, const verifier_child& child,
+                  supervisor_part& out) {
+  auto& part = out.children.emplace_back(part_of(self, child, place_of(self, tree_kind::provider_verifier, name)));
+  if (child.phase == child_phase::running)
+    part.verifier = child.actor;
 }
 
 void add_verifiers(tenant_supervisor_self self, const child_question& question, supervisor_part& out) {
-  for (const auto& [name, child] : self->state.verifiers) {
-    if (out.children.size() > question.limit)
-      return;
-    auto place = place_of(self, tree_kind::provider_verifier, name);
-    if (!wanted(question, place))
-      continue;
-    auto& part = out.children.emplace_back(part_of(self, child, std::move(place)));
-    if (child.phase == child_phase::running)
-      part.verifier = child.actor;
+  const auto& children = self->state.verifiers; // by name
+  const auto& from = question.from;
+  if (question.exactly) {
+    if (const auto found = children.find(from.child); found != children.end())
+      add_verifier(self, found->first, found->second, out);
+    return;
   }
+  auto it = from.kind == tree_kind::provider_verifier ? children.upper_bound(from.child) : children.begin();
+  for (; it != children.end() && out.children.size() <= question.limit; ++it)
+    add_verifier(self, it->first, it->second, out);
 }
 
 template <class Children>

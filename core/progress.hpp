@@ -94,6 +94,10 @@ private:
 /// Turns two growing counts into a pulse: what was handed on (`told`), and what was taken up (`taken`); a few may be
 /// lost on the way. What is due is told again each second, so whoever is told nothing for `quiet` has nothing on its
 /// way. One caller at a time.
+///
+/// Time passes for it at its looks alone, and whoever asks for readiness or the metrics is who looks: it has no timer.
+/// It tells a stop from the second look after it on, counted from the first; who looks less often than `quiet` may see
+/// a stop only as long as something is told between two looks.
 class transit_watch {
 public:
   static constexpr milliseconds quiet{5'000};

@@ -40,6 +40,11 @@ void read_url(json_reader& reader, const api_options& options, new_endpoint& out
     reader.error("url", "endpoint-address-blocked", "this address may not be called");
 }
 
+bool is_plain_http(const std::string& url) {
+  const auto target = parse_target_url(url);
+  return target && !target->tls;
+}
+
 /// Segments between dots; a star stands for a whole segment or more, never for a part of one.
 bool valid_pattern(std::string_view pattern) noexcept {
   if (!valid_event_type(pattern))
@@ -250,6 +255,8 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   read_retry(reader, out);
   read_breaker(reader, out);
   config.tls = read_endpoint_tls(reader, stored_tls);
+  if (config.tls && is_plain_http(config.url))
+    reader.error("tls", "https-required", "certificates are for https:// URLs alone");
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;

@@ -3,6 +3,7 @@
 #include "config/settings_patch.hpp"
 #include "net/api_json.hpp"
 #include "net/api_patch.hpp"
+#include "net/target_url.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -27,7 +28,9 @@ const patch_rules& endpoint_rules() {
 
 const patch_rules& breaker_rules() {
   static const patch_rules rules{
-    {"failures", "failure_rate", "window_s", "min_requests", "cool_down_ms", "cool_down_max_ms", "probes"}};
+    {"failures", "failure_rate", "window_s", "min_requests", "cool_down_ms", "cool_down_max_ms", "probes"},
+    {},
+    {"state", "since", "next_probe_at"}};
   return rules;
 }
 
@@ -98,6 +101,9 @@ result<changed_endpoint> patched_endpoint(const endpoint_record& stored, json::o
   out.fields = read_endpoint_fields(reader, checks, stored.config.tls.get());
   out.sources_named = patch.contains("sources");
   out.tls_named = patch.contains("tls");
+  const auto target = parse_target_url(out.fields.config.url);
+  if (!out.tls_named && stored.config.tls && patch.contains("url") && target && !target->tls)
+    reader.error("url", "https-required", "the endpoint's certificates (tls) are for https:// URLs alone");
   set_status(out, stored, patch.contains("enabled"));
   if (!errors.empty())
     return validation_failed(std::move(errors));

@@ -12,8 +12,8 @@ namespace postrider {
 ///
 /// It is merged into the object as it is shown, so that nested fields of `retry`, `breaker` and `headers` stay where
 /// they are not named. The two forms of `retry` exclude each other: a patch with fields of the one drops those of the
-/// other. Null restores the default. `url` passes the checks of a new one where it is named; else it stays, even if it
-/// could not be set any more, so that such an endpoint can be disabled. `sources` likewise.
+/// other. Null restores the default. `url` passes the checks of a new one where it is named with another value; else it
+/// stays, even if it could not be set any more, so that such an endpoint can be disabled. `sources` likewise.
 ///
 /// | status   | `"enabled":false`            | `"enabled":true` | not named |
 /// | -------- | ---------------------------- | ---------------- | --------- |

@@ -23,13 +23,15 @@ void drop_read_only(json::object& patch, const json::object& shown, const patch_
   for (auto& member : patch) {
     const std::string_view name = member.key();
     const auto* const now = shown.if_contains(member.key());
+    if (now != nullptr && *now == member.value())
+      continue;
     if (contains(rules.settable, name))
       kept[member.key()] = std::move(member.value());
     else if (!rules.rotated.empty() && name == rules.rotated)
       place.error(name, "read-only", "secrets change by rotate-secret");
     else if (now == nullptr)
       place.error(name, "unknown-field", "this field is not known");
-    else if (*now != member.value())
+    else if (!contains(rules.live, name))
       place.error(name, "read-only", "this field cannot be changed; it may only be sent as it is");
   }
   patch = std::move(kept);

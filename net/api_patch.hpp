@@ -17,15 +17,18 @@ namespace postrider {
 struct patch_rules {
   std::vector<std::string_view> settable; ///< fields that a PATCH may change
   std::string_view rotated{};             ///< the field that `rotate-secret` changes; empty: none
+  std::vector<std::string_view> live{};   ///< fields that change by themselves between reading and writing
 };
 
-/// Takes out of `patch` what it cannot set. Whoever reads an object, edits it and writes it back as a whole is
-/// understood: a field that is shown and that only Postrider sets may come along as it is shown.
+/// Takes out of `patch` what it cannot set, and what it leaves as it is. Whoever reads an object, edits it and writes
+/// it back as a whole is understood: a field that is shown and that only Postrider sets may come along as it is shown,
+/// a live one with any value, and a field with the value it has is not judged again, as if it had not been named.
 ///
 /// | the field                        | then |
 /// | -------------------------------- | ---- |
-/// | settable                         | stays in the patch |
 /// | shown, with the value sent       | taken out |
+/// | settable                         | stays in the patch |
+/// | live                             | taken out, whatever it says |
 /// | shown, with another value        | `read-only` |
 /// | the secret that is rotated       | `read-only` |
 /// | any other                        | `unknown-field` |

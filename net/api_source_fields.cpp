@@ -16,7 +16,8 @@ namespace postrider {
 
 namespace {
 
-constexpr std::size_t secrets_max = live_secrets_max;
+// One less than may be valid at once: they have no end, and the first rotation with an overlap needs a place.
+constexpr std::size_t secrets_max = live_secrets_max - 1;
 constexpr std::size_t secret_size_max = 4'096;
 // In the order of dedupe_mode and unverified_mode.
 constexpr std::array<std::string_view, 3> dedupe_words{"id", "body_hash", "off"};
@@ -153,7 +154,8 @@ void check_kept_secrets(json_reader& reader, const new_source& source, const std
 }
 
 const patch_rules& source_patch_rules() {
-  static const patch_rules rules{{"name", "scheme", "config", "on_unverified", "dedupe", "enabled"}, "secrets"};
+  static const patch_rules rules{
+    {"name", "scheme", "config", "on_unverified", "dedupe", "enabled"}, "secrets", {"secret_count"}};
   return rules;
 }
 

@@ -42,7 +42,7 @@ void response_reader::begin(std::vector<char> storage) {
 }
 
 std::vector<char> response_reader::release() noexcept {
-  decoded_ = {}; // an idle connection keeps neither
+  std::string{}.swap(decoded_); // an idle connection keeps neither; `= {}` would keep its memory
   return std::exchange(buffer_, {});
 }
 

@@ -47,7 +47,9 @@ std::string select_sql(const std::string& condition) {
   return std::string{"select "} + endpoint_config_columns + endpoint_tls_columns +
          ", e.description, e.disabled_reason,"
          " array(select s.id::text from unnest(e.source_nos) with ordinality as u (no, i) join source s on s.no = u.no "
-         "order by u.i)"
+         // Without the deleted ones; but where no other is left they stay: an empty list would say `all`.
+         "where s.deleted_at is null or not exists (select from source l where l.no = any(e.source_nos) "
+         "and l.deleted_at is null) order by u.i)"
          "   as source_ids,"
          " coalesce(r.breaker_state, 0) as breaker_state, (extract(epoch from r.since) * 1000000)::bigint as "
          "breaker_since,"

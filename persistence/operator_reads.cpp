@@ -78,11 +78,11 @@ private:
     return out;
   }
 
-  void push(tree_path place, const tenant_row& tenant, wall_time since) {
+  void push(tree_path place, const tenant_row& tenant, wall_time since, std::string_view state = resting_word({})) {
     if (!wanted(place) || full())
       return;
     out_.places.places.push_back(std::move(place));
-    out_.rows.push_back({tenant.shard, since});
+    out_.rows.push_back({tenant.shard, since, state});
   }
 
   void add(const std::vector<tenant_row>& tenants) {
@@ -98,7 +98,7 @@ private:
           continue; // its sources take nothing
         auto name = delivery ? to_string(endpoint_id{read_uuid(child[2])}) : child[3].as<std::string>();
         push({query_.node, tenant.slug, delivery ? tree_kind::delivery : tree_kind::provider_verifier, std::move(name)},
-             tenant, read_time(child[4]));
+             tenant, read_time(child[4]), resting_word(static_cast<endpoint_status>(child[5].as<int>())));
       }
     }
   }
@@ -152,6 +152,8 @@ bool describe_endpoint(transaction& on, const tree_path& path, tenant_no tenant,
   if (rows.empty())
     return false;
   const auto endpoint = rows[0][0].as<endpoint_no>();
+  const auto status = static_cast<endpoint_status>(rows[0][6].as<int>());
+  out.state = resting_word(status);
   out.since = read_time(rows[0][1]);
   auto& part = out.delivery.emplace(actor_status::delivery_part{});
   part.window = rows[0][2].as<std::uint32_t>();
@@ -159,7 +161,9 @@ bool describe_endpoint(transaction& on, const tree_path& path, tenant_no tenant,
   part.breaker_since = optional_time(rows[0][4]);
   part.next_probe_at = optional_time(rows[0][5]);
   const auto backlog = on.exec_params1(std::string{resting_backlog_sql}, shard, endpoint);
-  out.next_wake_at = optional_time(backlog[0]);
+  if (status == endpoint_status::active) // else nobody wakes it, whatever is due
+    out.next_wake_at = optional_time(backlog[0]);
+  part.backlog = backlog[1].as<std::uint32_t>();
   out.counters = {{"scheduled", backlog[1].as<std::int64_t>()}};
   for (const auto& row : on.exec_params(std::string{resting_outcomes_sql}, endpoint))
     part.last_outcomes.push_back(outcome_word(row[0].as<int>(), row[1].as<int>()));
@@ -183,11 +187,13 @@ std::optional<resting_actor> find_resting(transaction& on, const tree_path& path
   switch (path.kind) {
   case tree_kind::node:
     return std::nullopt;
-  case tree_kind::tenant_supervisor:
+  case tree_kind::tenant_supervisor: {
+    const auto counts = on.exec_params1(std::string{resting_children_counts_sql}, tenant[0].as<tenant_no>());
     out.status.counters = {{"config_version", tenant[3].as<std::int64_t>()},
-                           {"sources", tenant[5].as<std::int64_t>()},
-                           {"endpoints", tenant[6].as<std::int64_t>()}};
+                           {"sources", counts[0].as<std::int64_t>()},
+                           {"endpoints", counts[1].as<std::int64_t>()}};
     return out;
+  }
   case tree_kind::delivery:
     return describe_endpoint(on, path, tenant[0].as<tenant_no>(), out.shard, out.status) ? std::optional{out}
                                                                                          : std::nullopt;

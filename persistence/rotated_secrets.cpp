@@ -35,9 +35,11 @@ void rotate_secret(pqxx::transaction_base& transaction, const entered_tenant& te
   const auto known = transaction.exec_params1(sql.count, owner_no);
   const auto overlap = static_cast<std::int64_t>(rotation.overlap.count());
   if (overlap > 0 && known[1].as<std::size_t>() >= live_secrets_max)
-    refuse({409, "too-many-secrets",
-            "at most " + std::to_string(live_secrets_max) +
-              " secrets can be valid at once: wait until one has run out, or rotate without overlap"});
+    refuse(
+      {409, "too-many-secrets",
+       "at most " + std::to_string(live_secrets_max) +
+         " secrets can be valid at once: rotate without overlap, which ends the others at once, or wait for the end"
+         " of an overlap, if one runs"});
   transaction.exec_params0(sql.remove, owner_no, overlap);
   transaction.exec_params0(sql.limit, owner_no, overlap);
   const auto ordinal = known[0].as<int>() + 1;

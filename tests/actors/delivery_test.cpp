@@ -220,6 +220,8 @@ BOOST_AUTO_TEST_CASE(a_paused_endpoint_keeps_its_deliveries_and_sends_them_when_
   config.endpoints[0].status = endpoint_status::paused;
   world.put(config);
   world.settle();
+  BOOST_TEST(world.actor(delivery_path)->state == "paused");
+  BOOST_TEST(world.actor(delivery_path)->delivery->breaker_state == "closed");
   world.status = 204;
   world.requests.finish(world.requests.running()[0].delivery, {.http_status = 200});
   world.requests.finish(world.requests.running()[0].delivery, {.http_status = 200});

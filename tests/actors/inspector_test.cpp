@@ -1,6 +1,7 @@
 #include "tests/actors/supervised.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 using namespace postrider;
 using namespace postrider::test;
@@ -101,6 +102,11 @@ BOOST_AUTO_TEST_CASE(filters_and_depth_hold_over_pages) {
   BOOST_TEST(world.read({.state = "closed", .kind = tree_kind::delivery, .limit = 3}).size() == 10U);
   BOOST_TEST(world.read({.state = "verifying", .limit = 2}).size() == 5U);
   BOOST_TEST(world.read({.state = "no such state"}).empty());
+  const tree_path held{"n1", "t-30", tree_kind::delivery, "ep_held"};
+  world.resting.add(held, 3, {}, endpoint_status::paused);
+  BOOST_TEST(world.read({.state = "paused"}) == std::vector{to_string(held)}, boost::test_tools::per_element());
+  BOOST_TEST(world.read({.state = "disabled"}).empty());
+  BOOST_TEST(world.one(to_string(held))->state == "paused");
   const auto elsewhere = world.page({.node = "n2"});
   BOOST_TEST(elsewhere.nodes.empty());
   BOOST_TEST(elsewhere.data.empty());
@@ -172,6 +178,13 @@ BOOST_AUTO_TEST_CASE(each_kind_is_found_by_its_path_alive_or_at_rest) {
   }
   BOOST_TEST(world.one("/node/n1/tenants/t-13")->state == "passive");
   BOOST_TEST(world.one("/node/n1/tenants/t-13/sources/github")->state == "passive");
+  auto shouted = *std::find_if(world.all.begin(), world.all.end(),
+                               [](const auto& path) { return path.starts_with("/node/n1/tenants/t-10/deliveries/"); });
+  const auto id = shouted.find("ep_") + 3;
+  std::transform(shouted.begin() + static_cast<std::ptrdiff_t>(id), shouted.end(),
+                 shouted.begin() + static_cast<std::ptrdiff_t>(id),
+                 [](char each) { return static_cast<char>(std::toupper(static_cast<unsigned char>(each))); });
+  BOOST_TEST(world.one(shouted)->state == "closed"); // alive, however its id is written
   const auto supervisor = *world.one("/node/n1/tenants/t-10");
   BOOST_TEST(supervisor.state == "owner");
   BOOST_TEST(supervisor.children == 3U);

@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(whoever_reads_a_source_edits_it_and_writes_it_back_destroys
   auto whole = call("GET", path, admin).json();
   BOOST_TEST(json::serialize(whole.at("config")) == R"({"primary_key":{"set":true},"secondary_key":{"set":true}})");
   whole.as_object()["name"] = "edited";
+  whole.as_object()["secret_count"] = 7; // one ran out since it was read, say
   const auto answer = patch(path, json::serialize(whole));
   BOOST_TEST(answer.status == 200, answer.body);
   BOOST_TEST(text(answer.json(), "name") == "edited");
@@ -162,6 +163,19 @@ BOOST_AUTO_TEST_CASE(a_rotation_of_a_source_is_read_strictly) {
   BOOST_TEST(store.rotations[0].secret == "n3w");
   BOOST_TEST(store.rotations[0].overlap.count() == 60);
   BOOST_TEST(call("POST", sources + "/nobody/rotate-secret", admin, R"({"secret":"x","overlap_s":0})").status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_is_made_with_room_for_one_more_secret) {
+  const auto with = [&](std::size_t count) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i)
+      list += (i == 0 ? "\"s" : ",\"s") + std::to_string(i) + "\"";
+    return call("POST", sources, admin, R"({"name":"many","provider":"github","secrets":[)" + list + "]}");
+  };
+  const auto full = with(live_secrets_max);
+  BOOST_TEST(full.status == 422, full.body);
+  CHECK_TEXTS(errors(full), "/secrets too-long");
+  BOOST_TEST(with(live_secrets_max - 1).status == 201);
 }
 
 BOOST_AUTO_TEST_CASE(secrets_of_a_scheme_of_ones_own_are_of_its_form) {
@@ -237,10 +251,10 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_change_of_an_endpoint_is_told_at_o
     refused(path, R"({"secret":"whsec_MDEy","nope":1,"status":"paused","id":"x","breaker":{"state":"open","odd":1},)"
                   R"("url":"http://127.0.0.1/","headers":{"Webhook-Id":"x"},"max_in_flight":0,"filter":{"all":[]},)"
                   R"("ordering":"fifo","priority":"high","signing":{"profile":"svix"}})"),
-    "/secret read-only", "/nope unknown-field", "/status read-only", "/id read-only", "/breaker/state read-only",
-    "/breaker/odd unknown-field", "/url https-required", "/headers/Webhook-Id header-reserved",
-    "/max_in_flight out-of-range", "/filter not-supported-yet", "/ordering not-supported-yet",
-    "/priority not-supported-yet", "/signing not-supported-yet");
+    "/secret read-only", "/nope unknown-field", "/status read-only", "/id read-only", "/breaker/odd unknown-field",
+    "/url https-required", "/headers/Webhook-Id header-reserved", "/max_in_flight out-of-range",
+    "/filter not-supported-yet", "/ordering not-supported-yet", "/priority not-supported-yet",
+    "/signing not-supported-yet");
   CHECK_TEXTS(refused(path, R"({"url":null})"), "/url required");
   CHECK_TEXTS(refused(path, R"({"url":"https://169.254.169.254/"})"), "/url endpoint-address-blocked");
   BOOST_TEST(patch(endpoints + "/ep_nonsense", "{}").status == 404);
@@ -308,7 +322,29 @@ BOOST_AUTO_TEST_CASE(a_url_that_could_not_be_set_any_more_does_not_stand_in_the_
     },
     [](const result<endpoint_record>& done) { BOOST_REQUIRE(done.has_value()); });
   BOOST_TEST(patch(path, R"({"enabled":false})").status == 200);
-  CHECK_TEXTS(refused(path, R"({"url":"http://127.0.0.1/"})"), "/url https-required");
+  auto whole = call("GET", path, admin).json();
+  whole.as_object()["description"] = "edited";
+  const auto answer = patch(path, json::serialize(whole)); // the url is named, but says what it is
+  BOOST_TEST(answer.status == 200, answer.body);
+  BOOST_TEST(text(answer.json(), "description") == "edited");
+  CHECK_TEXTS(refused(path, R"({"url":"http://127.0.0.1/other"})"), "/url https-required");
+}
+
+BOOST_AUTO_TEST_CASE(an_endpoint_can_be_written_back_whole_after_its_breaker_moved_and_a_source_went) {
+  source(github);
+  const auto path = endpoint(R"({"url":"https://example.com/hook","sources":["github"]})");
+  auto whole = call("GET", path, admin).json();
+  auto& breaker = whole.as_object()["breaker"].as_object();
+  breaker["state"] = "open"; // it was, when it was read
+  breaker["since"] = "2026-01-02T03:04:05.000Z";
+  breaker["next_probe_at"] = "2026-01-02T03:05:05.000Z";
+  breaker["failures"] = 7;
+  BOOST_TEST(call("DELETE", sources + "/github", admin).status == 204);
+  const auto answer = patch(path, json::serialize(whole));
+  BOOST_TEST(answer.status == 200, answer.body);
+  BOOST_TEST(answer.json().at("breaker").at("failures").as_int64() == 7);
+  BOOST_TEST(text(answer.json().at("breaker"), "state") == "closed");
+  BOOST_TEST(answer.json().at("sources") == whole.at("sources")); // an empty list would be all of them
 }
 
 BOOST_AUTO_TEST_CASE(a_rotation_of_an_endpoint_shows_the_new_secret_once) {

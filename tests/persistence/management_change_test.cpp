@@ -152,6 +152,19 @@ BOOST_AUTO_TEST_CASE(there_is_a_bound_on_secrets_that_are_valid_at_once) {
   BOOST_TEST(valid_secrets(f, "github") == texts{"alone"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_source_made_with_as_many_secrets_as_the_api_takes_can_rotate_with_an_overlap) {
+  fixture f;
+  f.tenant("acme");
+  texts made;
+  for (std::size_t i = 1; i < live_secrets_max; ++i)
+    made.push_back(std::to_string(i));
+  f.source("acme", "github", made);
+  BOOST_REQUIRE(f.ask(&store::rotate_source_secret, "acme", "github", secret_rotation{"new", 60s}));
+  made.insert(made.begin(), "new");
+  BOOST_TEST(valid_secrets(f, "github") == made, boost::test_tools::per_element());
+  BOOST_TEST(f.sql("select count(*) from source_secret where expires_at is null") == "1"); // the others all end
+}
+
 BOOST_AUTO_TEST_CASE(only_secrets_of_the_schemes_form_are_rotated_in) {
   fixture f;
   f.tenant("acme");
@@ -230,6 +243,27 @@ BOOST_AUTO_TEST_CASE(sources_that_are_not_named_stay_even_if_one_was_deleted) {
   BOOST_TEST(unknown.error().errors.at(0).pointer == "/sources/0");
   BOOST_REQUIRE(with({}, true));
   BOOST_TEST(f.sql("select cardinality(source_nos) from endpoint") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(sources_that_were_deleted_are_not_shown_but_an_endpoint_never_looks_as_if_it_took_all) {
+  fixture f;
+  f.tenant("acme");
+  const auto kept = to_string(f.source("acme", "kept").id);
+  const auto gone = to_string(f.source("acme", "gone").id);
+  const auto made = f.endpoint("acme");
+  const auto shown = [&] {
+    const auto got = f.ask(&store::get_endpoint, "acme", made.config.id);
+    BOOST_REQUIRE(got);
+    return got->source_ids;
+  };
+  BOOST_REQUIRE(f.ask(&store::change_endpoint, "acme", made.config.id, [&](const endpoint_record& now) {
+    return result<changed_endpoint>{changed_endpoint{{now.config, {gone, kept}, "/sources", "x"}, "", true}};
+  }));
+  BOOST_TEST(shown() == (texts{gone, kept}), boost::test_tools::per_element());
+  BOOST_REQUIRE(f.ask(&store::delete_source, "acme", "gone"));
+  BOOST_TEST(shown() == texts{kept}, boost::test_tools::per_element());
+  BOOST_REQUIRE(f.ask(&store::delete_source, "acme", "kept"));
+  BOOST_TEST(shown() == (texts{gone, kept}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_endpoints_secret_rotates_with_and_without_overlap) {

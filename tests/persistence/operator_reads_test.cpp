@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <numeric>
+#include <regex>
 
 using namespace postrider;
 using tests::check_refused;
@@ -78,6 +79,25 @@ struct operator_fixture : tests::management_fixture {
                              "null, null)"})
       for (const auto& row : session.exec("explain execute " + std::string{call}))
         out += std::string{row[0].c_str()} + "\n";
+    return out;
+  }
+  /// As many deliveries of the one endpoint that were never tried, all due.
+  void never_tried(int count) const {
+    sql("insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, "
+        "attempt_count, generation, step, shard, state, reason, last_reason, last_status) "
+        "select (left(least_uuid_v7(now())::text, 24) || lpad(to_hex(i), 12, '0'))::uuid, gen_random_uuid(), "
+        "e.tenant_no, e.no, 0, now(), now(), 1, 0, 1, 0, t.shard, 0, 0, 0, 0 "
+        "from endpoint e join tenant t on t.no = e.tenant_no, generate_series(1, " +
+        std::to_string(count) + ") i");
+  }
+  /// What a statement did, on that endpoint.
+  std::string analyzed(std::string_view statement, const std::string& types, const std::string& arguments) const {
+    std::string out;
+    pqxx::connection connection{url};
+    pqxx::nontransaction session{connection};
+    session.exec("prepare one (" + types + ") as " + std::string{statement});
+    for (const auto& row : session.exec("explain (analyze, timing off) execute one(" + arguments + ")"))
+      out += std::string{row[0].c_str()} + "\n";
     return out;
   }
   shard_no shard_of_tenant(const std::string& slug) const {
@@ -209,6 +229,44 @@ BOOST_AUTO_TEST_CASE(one_at_rest_is_described_with_its_breaker_its_next_due_row_
   // Not in the shards of whoever asks.
   const auto other = static_cast<shard_no>((shard_of_tenant("acme") + 1) % shard_count);
   BOOST_TEST(!one("/node/n1/tenants/acme", {other})->has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_endpoint_that_is_paused_or_disabled_says_so_and_that_nobody_wakes_it) {
+  tenant("acme");
+  const auto id = endpoint("acme").config.id;
+  never_tried(3);
+  const auto shown = [&] { return one("/node/n1/tenants/acme/deliveries/" + to_string(id))->value().status; };
+  const auto listed = [&] { return read({.supervisors = false}).rows.at(0).state; };
+  BOOST_TEST(shown().state == "passive");
+  BOOST_TEST(shown().next_wake_at.has_value());
+  BOOST_TEST(shown().delivery->backlog == 3U);
+  BOOST_TEST(listed() == "passive");
+  const std::vector<std::string> words{"active", "paused", "disabled"};
+  for (std::size_t status = 1; status < words.size(); ++status) {
+    sql("update endpoint set status = " + std::to_string(status));
+    BOOST_TEST(shown().state == words[status]);
+    BOOST_TEST(!shown().next_wake_at.has_value());
+    BOOST_TEST(shown().delivery->backlog == 3U);
+    BOOST_TEST(listed() == words[status]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_backlog_that_was_never_tried_is_not_read_through_for_outcomes_and_times) {
+  tenant("acme");
+  const auto id = endpoint("acme").config.id;
+  never_tried(50'000);
+  sql("analyze");
+  const auto number = sql("select no from endpoint");
+  const auto shard = std::to_string(shard_of_tenant("acme"));
+  const std::regex rows{R"(rows=(\d+) loops|Rows Removed by Filter: (\d+))"};
+  for (const auto& plan : {analyzed(resting_outcomes_sql, "bigint", number),
+                           analyzed(resting_backlog_sql, "smallint, bigint", shard + ", " + number)})
+    for (std::sregex_iterator at{plan.begin(), plan.end(), rows}, end; at != end; ++at)
+      BOOST_TEST(std::stol((*at)[1].matched ? (*at)[1].str() : (*at)[2].str()) <= 1'000, plan);
+  const auto found = one("/node/n1/tenants/acme/deliveries/" + to_string(id));
+  BOOST_REQUIRE(found.has_value() && found->has_value());
+  BOOST_TEST((*found)->status.counters.front().second == 1'000);
+  BOOST_TEST((*found)->status.delivery->last_outcomes.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_cluster_is_told_with_what_each_node_holds) {

@@ -20,9 +20,9 @@ public:
   std::atomic<bool> silent{false}; ///< nothing is called back
   std::atomic<std::size_t> calls{0};
 
-  void add(const tree_path& path, shard_no shard, wall_time since = {}) {
+  void add(const tree_path& path, shard_no shard, wall_time since = {}, endpoint_status status = {}) {
     const std::lock_guard lock{mutex_};
-    rows_[path] = {shard, since};
+    rows_[path] = {shard, since, resting_word(status)};
   }
   void add_node(cluster_node node) {
     const std::lock_guard lock{mutex_};
@@ -67,7 +67,7 @@ public:
     resting_actor out;
     out.status.path = to_string(path);
     out.status.kind = to_string(path.kind);
-    out.status.state = "passive";
+    out.status.state = found->second.state;
     out.status.since = found->second.since;
     out.shard = found->second.shard;
     done(std::optional{std::move(out)});
