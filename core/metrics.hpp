@@ -85,7 +85,7 @@ struct metrics {
   latency_histogram ingest_latency; ///< request read to answer written
   gauge ingest_open;                ///< requests without an answer
   gauge connections_public, connections_operator;
-  counter tls_handshakes_failed; ///< of both listeners
+  counter tls_handshakes_failed;                            ///< of both listeners
   std::array<counter, verify_reason_count> ingest_refusals; ///< of `ingest_rejected`, by reason
   // store
   counter accept_batches, accept_rows, record_batches, record_rows, record_missed, claim_calls, claim_rows;

@@ -98,4 +98,40 @@ private:
   std::map<std::string, std::pair<std::array<std::uint8_t, 32>, kept_answer>> kept_; ///< by idempotency key
 };
 
+/// The page of `all`, whose ids grow: the newest stand last.
+template <class Record, class Id>
+result<page<Record>> cut_page(const std::vector<Record>& all, const page_request& request, Id id_of) {
+  page<Record> out;
+  for (auto it = all.rbegin(); it != all.rend(); ++it) {
+    if (request.before && !(id_of(*it) < *request.before))
+      continue;
+    if (out.data.size() == request.limit) {
+      out.next = id_of(out.data.back());
+      break;
+    }
+    out.data.push_back(*it);
+  }
+  return out;
+}
+
+template <class T, class Work>
+void fake_management_store::run(reply<T>& done, Work work) {
+  if (silent)
+    return;
+  if (away)
+    return done(store_unavailable());
+  const std::lock_guard guard{mutex_};
+  done(work());
+}
+
+template <class T, class Work>
+void fake_management_store::with_tenant(const std::string& tenant, reply<T>& done, Work work) {
+  run(done, [&]() -> result<T> {
+    auto* const found = find(tenant);
+    if (found == nullptr)
+      return not_found("tenant");
+    return work(*found);
+  });
+}
+
 } // namespace postrider::test
