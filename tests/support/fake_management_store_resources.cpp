@@ -103,7 +103,7 @@ void fake_management_store::change_source(std::string tenant, std::string name_o
       show(one, given);
       return one;
     }
-    return no_such("source");
+    return not_found("source");
   });
 }
 
@@ -121,7 +121,7 @@ void fake_management_store::rotate_source_secret(std::string tenant, std::string
       show(one, given);
       return one;
     }
-    return no_such("source");
+    return not_found("source");
   });
 }
 
@@ -210,7 +210,7 @@ void fake_management_store::change_endpoint(std::string tenant, endpoint_id id, 
         one.source_ids = to->fields.sources;
       return without_secrets(one);
     }
-    return no_such("endpoint");
+    return not_found("endpoint");
   });
 }
 
@@ -224,7 +224,7 @@ void fake_management_store::rotate_endpoint_secret(std::string tenant, endpoint_
       rotations.push_back(std::move(rotation));
       return true;
     }
-    return no_such("endpoint");
+    return not_found("endpoint");
   });
 }
 
