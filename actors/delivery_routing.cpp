@@ -177,7 +177,9 @@ void leave_when_idle(delivery_self self, const dispatch_now& now) {
   auto& state = self->state;
   const auto idle_for = state.given.context->limits.delivery_idle;
   const auto next = state.dispatch->next_due();
-  const bool soon = state.dispatch->under() != 0 && next && *next < now.wall + idle_for;
+  // While it may not send its rows wait in the database; the configuration that ends this wakes it again.
+  const bool soon =
+    state.dispatch->under() != 0 && state.dispatch->policy().active && next && *next < now.wall + idle_for;
   if (!state.restored || !state.dispatch->idle() || soon) {
     state.active_at = now.mono;
     return;

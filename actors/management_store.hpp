@@ -10,6 +10,8 @@
 #include "core/time.hpp"
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -80,6 +82,24 @@ struct new_source {
   std::string at{}; ///< where it stands in the request's body, a JSON pointer
 };
 
+/// What a change of a source starts from: as it is shown, and as whoever stored it would have said it (the settings in
+/// clear, the secrets that verify now). For deciding on the change alone: it is neither logged nor answered.
+struct stored_source {
+  source_record shown;
+  new_source given;
+};
+/// Decides what a source becomes, pure and quick: it runs while the tenant is locked. Its `provider` and `secrets` are
+/// not looked at: they stay.
+using source_change = std::function<result<new_source>(const stored_source&)>;
+
+/// Secrets of one source, or of one endpoint, that are valid at a time.
+inline constexpr std::size_t live_secrets_max = 10;
+/// A new secret; those before it are valid for `overlap` more, at most.
+struct secret_rotation {
+  std::string secret; ///< in clear
+  std::chrono::seconds overlap{0};
+};
+
 struct endpoint_record {
   endpoint_config config; ///< `secrets` left empty except in the answer to its creation
   std::string description;
@@ -96,6 +116,16 @@ struct new_endpoint {
   std::string description;
   std::string at{}; ///< where it stands itself, a JSON pointer
 };
+
+/// What an endpoint becomes. Its secrets stay.
+struct changed_endpoint {
+  new_endpoint fields;
+  std::string disabled_reason;
+  bool sources_named = false; ///< else they stay, `fields.sources` is not looked at
+  bool tls_named = false;     ///< likewise; a client certificate without its key keeps the stored key
+};
+/// Decides on it; as `source_change`.
+using endpoint_change = std::function<result<changed_endpoint>(const endpoint_record&)>;
 
 struct event_record {
   event_id id;
@@ -240,6 +270,13 @@ public:
   /// The source as the engine has it, its secrets in clear: for a trial whose answer tells none of them.
   virtual void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) = 0;
   virtual void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) = 0;
+  /// Reads, decides and writes while nobody else changes the tenant. A problem of `change` is the answer.
+  virtual void change_source(std::string tenant, std::string name_or_id, source_change change,
+                             reply<source_record> done) = 0;
+  /// 422 where the source's scheme has no secrets or this is none of its form; 409 `too-many-secrets` where more than
+  /// `live_secrets_max` would be valid.
+  virtual void rotate_source_secret(std::string tenant, std::string name_or_id, secret_rotation rotation,
+                                    reply<source_record> done) = 0;
 
   virtual void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                                 reply<std::vector<endpoint_record>> done) = 0;
@@ -247,6 +284,11 @@ public:
   virtual void get_endpoint(std::string tenant, endpoint_id id, reply<endpoint_record> done) = 0;
   virtual void get_endpoint_secret(std::string tenant, endpoint_id id, reply<std::string> done) = 0;
   virtual void delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) = 0;
+  virtual void change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
+                               reply<endpoint_record> done) = 0;
+  /// 409 `too-many-secrets` likewise.
+  virtual void rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation,
+                                      reply<bool> done) = 0;
 
   virtual void get_event(std::string tenant, event_id id, reply<event_record> done) = 0;
   virtual void get_payload(std::string tenant, event_id id, reply<event_payload> done) = 0;

@@ -256,6 +256,18 @@ void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, boo
   spawn_delivery(self, endpoint, it->second, *index);
 }
 
+// A DELIVERY that is there looks by itself; one that left while nothing could be sent is not told of what waits, as the
+// due poll passes such endpoints over.
+void wake_resumed(tenant_supervisor_self self, const tenant_config& before) {
+  auto& state = self->state;
+  for (const auto& former : before.endpoints) {
+    const auto index = former.status == endpoint_status::active ? std::nullopt : index_of(*state.plan, former.no);
+    if (index && state.plan->config->endpoints[*index].status == endpoint_status::active &&
+        !state.deliveries.contains(former.no))
+      route_due(self, former.no, state.given.context->wall_now());
+  }
+}
+
 void reconfigure_deliveries(tenant_supervisor_self self) {
   auto& state = self->state;
   for (auto it = state.deliveries.begin(); it != state.deliveries.end();) {

@@ -128,10 +128,11 @@ void on_loaded(self_pointer self, result<tenant_config_ptr> loaded) {
     return tenant_is_gone(self);
   const bool newer = (*loaded)->version > state.plan->config->version;
   if (newer) {
-    state.given.config = *loaded;
+    const auto before = std::exchange(state.given.config, *loaded);
     state.plan = make_plan(self, std::move(*loaded));
     reconfigure_verifiers(self);
     reconfigure_deliveries(self);
+    wake_resumed(self, *before);
   }
   for (const auto& each : std::exchange(state.askers, {}))
     self->send(each, atom::plan::value, state.plan);

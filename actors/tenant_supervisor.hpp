@@ -132,6 +132,7 @@ void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint);
 void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done);
 /// After a new configuration: tells the running ones, ends those whose endpoint is gone, wakes the quarantined.
 void reconfigure_deliveries(tenant_supervisor_self self);
+void wake_resumed(tenant_supervisor_self self, const tenant_config& before);
 
 // VERIFIER children: supervisor_verifiers.cpp.
 /// Finds or spawns the source's VERIFIER; nothing when the plan has no such enabled source, or it is being restarted.

@@ -101,8 +101,12 @@ source_settings read_source_settings(const provider_scheme* scheme, const json::
     check_custom(config, errors);
   json::object plain;
   json::object secret;
-  for (const auto& each : config)
-    (is_secret_setting(each.key()) ? secret : plain)[each.key()] = each.value();
+  for (const auto& each : config) {
+    const bool hidden = is_secret_setting(each.key());
+    plain[each.key()] = hidden ? json::value(json::object{{"set", true}}) : each.value();
+    if (hidden)
+      secret[each.key()] = each.value();
+  }
   return {json::serialize(plain), secret.empty() ? std::string{} : json::serialize(secret)};
 }
 

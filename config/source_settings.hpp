@@ -16,8 +16,8 @@ namespace postrider {
 /// A source's `config` (api.md): what its scheme needs beside the secrets, `public_url`, and for `custom` the scheme
 /// itself. Kept as two JSON objects, for some of its values are secrets and are stored sealed.
 struct source_settings {
-  std::string plain = "{}";
-  std::string secret{}; ///< empty: none
+  std::string plain = "{}"; ///< as it is shown: `{"set":true}` stands for each of the secret ones
+  std::string secret{};     ///< empty: none
 };
 
 /// The keys whose values never come back: `salts`, `primary_key`, `secondary_key`, `verify_token`.

@@ -1,6 +1,7 @@
 #include "core/endpoint_dispatch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace postrider {
 
@@ -23,7 +24,12 @@ void dispatch_effects::clear() {
 // ------------------------------------------------------------------------------------------------ inputs
 
 void endpoint_dispatch::configure(dispatch_policy policy, const dispatch_now& now, dispatch_effects& out) {
+  const bool resumed = policy.active && !policy_.active;
   policy_ = std::move(policy);
+  if (resumed) { // what waited in the database meanwhile was not told
+    claim_not_before_.reset();
+    schedule(now.wall);
+  }
   advance(now, out);
 }
 
@@ -32,8 +38,10 @@ void endpoint_dispatch::own(fence under, const dispatch_now& now, dispatch_effec
   if (!granted_) {
     suspend(now.mono);
   } else {
-    if (under != under_) // the rows under the former fence are closed by whoever took the shard
+    if (under != under_) { // the rows under the former fence are closed by whoever took the shard
       forget_ready();
+      looked_ = false;
+    }
     under_ = under;
     suspended_since_.reset();
   }
@@ -58,6 +66,7 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
 }
 
 void endpoint_dispatch::due(wall_time at, const dispatch_now& now, dispatch_effects& out) {
+  told_ = true;
   schedule(at);
   advance(now, out);
 }
@@ -72,6 +81,7 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
       suspend(now.mono);
   } else {
     claim_not_before_.reset();
+    looked_ = answer.overdue.empty(); // else there may be more than a page of them
     next_due_ = answer.next_due;
     if (due_meanwhile_)
       schedule(*due_meanwhile_);
@@ -118,6 +128,8 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
   // A release is guarded by its fence: it may be written although the shard is not owned at this moment.
   if (!policy_.active || draining_ || gate_.state == breaker_state::open)
     release_ready(now, out);
+  if (wants_look())
+    look(now, out);
   if (!may_send())
     return;
   start_ready(now, out);
@@ -155,10 +167,21 @@ void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& ou
   const auto limit = std::min<std::int64_t>(claim_limit(), fitting());
   if (limit <= 0)
     return;
+  ask(static_cast<std::uint32_t>(limit), !due_now, now, out);
+}
+
+// Not sent, but not left as if it were under way either: what a former owner had in flight is closed, and waits.
+void endpoint_dispatch::look(const dispatch_now& now, dispatch_effects& out) {
+  if (*next_due_ > now.wall || (claim_not_before_ && now.mono < *claim_not_before_))
+    return;
+  ask(0, false, now, out);
+}
+
+void endpoint_dispatch::ask(std::uint32_t limit, bool any, const dispatch_now& now, dispatch_effects& out) {
   claiming_ = true;
-  claiming_any_ = !due_now;
+  claiming_any_ = any;
   claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
-  out.wanted_claim = dispatch_effects::claim{static_cast<std::uint32_t>(limit), claiming_any_, claimed_until_};
+  out.wanted_claim = dispatch_effects::claim{limit, any, claimed_until_};
 }
 
 // How many rows the window, or the breaker, has use for.
@@ -271,6 +294,10 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     consider(*suspended_since_ + claim_retry_delay);
   else if (suspended_since_ && !ready_.empty())
     consider(*suspended_since_ + suspension_max);
+  if (wants_look()) {
+    const auto look_at = *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
+    consider(claim_not_before_ ? std::max(look_at, *claim_not_before_) : look_at);
+  }
   if (may_send() && !claiming_ && next_due_ && gate_.state != breaker_state::open) {
     const bool any = gate_.state == breaker_state::half_open;
     auto claim_at = any || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);

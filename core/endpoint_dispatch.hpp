@@ -33,6 +33,10 @@
 /// released. It comes back through claims, one at a time, when `next_due` is reached, there is room, and the breaker
 /// lets something through. So memory is bounded by `room`, never by the backlog, and one mechanism serves first
 /// attempts, retries, restarts and take-overs.
+///
+/// While it is paused or disabled (`active` false) nothing is claimed, so that waiting burns no attempt. Only what a
+/// former owner left in flight and past its deadline is looked for, once a fence, by a claim of no rows, and closed.
+/// When it goes on, a claim is asked for at once, whatever was known before.
 // clang-format on
 namespace postrider {
 
@@ -127,7 +131,7 @@ struct dispatch_effects {
     event_id event{};               ///< for the delivery latency; nil where unknown
   };
   struct claim {
-    std::uint32_t limit = 0;
+    std::uint32_t limit = 0; ///< 0: only overdue attempts and the next due time are asked for
     bool even_if_not_due = false;
     wall_time until{}; ///< the attempts' deadline: becomes the rows' due time; never the same twice
   };
@@ -227,6 +231,8 @@ private:
   void release(const delivery_id& delivery, entry& held, const dispatch_now& now, dispatch_effects& out);
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
+  void look(const dispatch_now& now, dispatch_effects& out);
+  void ask(std::uint32_t limit, bool any, const dispatch_now& now, dispatch_effects& out);
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);
@@ -235,6 +241,10 @@ private:
   [[nodiscard]] std::uint32_t claim_limit() const noexcept;
   [[nodiscard]] std::int64_t fitting() const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
+
+  [[nodiscard]] bool wants_look() const noexcept {
+    return under() != 0 && !policy_.active && !draining_ && told_ && !looked_ && !claiming_ && next_due_;
+  }
 
   dispatch_policy policy_;
   breaker gate_{};
@@ -251,6 +261,8 @@ private:
     1LL << 20; // what the next event may weigh: the heaviest of late, at first the greatest body by default
   bool claiming_ = false;
   bool claiming_any_ = false;                   // the running claim asked for the oldest in backoff too
+  bool told_ = false;                           // of something due, by others
+  bool looked_ = false;                         // under this fence, and nothing overdue was left
   wall_time claimed_until_{};                   // the deadline that the last claim gave its rows
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
   std::optional<wall_time> next_due_{};

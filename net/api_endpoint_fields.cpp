@@ -201,18 +201,6 @@ std::string random_secret() {
   return make_whsec(random);
 }
 
-void read_secret(json_reader& reader, new_endpoint& out) {
-  const auto given = reader.text("secret", 1'024);
-  if (given) {
-    const auto key = decode_whsec(*given);
-    if (!key || key->empty())
-      reader.error("secret", "secret-malformed", "the standard profile takes whsec_ and base64");
-    out.config.secrets.push_back({*given, std::nullopt});
-  } else if (reader.errors().empty()) {
-    out.config.secrets.push_back({random_secret(), std::nullopt});
-  }
-}
-
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
   for (const std::string_view name : {"filter", "rate_limit_per_s"})
@@ -231,7 +219,23 @@ void refuse_what_is_not_there_yet(json_reader& reader) {
 
 } // namespace
 
+std::string read_endpoint_secret(json_reader& reader) {
+  auto given = reader.text("secret", 1'024);
+  if (!given)
+    return reader.errors().empty() ? random_secret() : std::string{};
+  const auto key = decode_whsec(*given);
+  if (!key || key->empty())
+    reader.error("secret", "secret-malformed", "the standard profile takes whsec_ and base64");
+  return std::move(*given);
+}
+
 new_endpoint read_endpoint(json_reader& reader, const api_options& options) {
+  auto out = read_endpoint_fields(reader, options);
+  out.config.secrets.push_back({read_endpoint_secret(reader), std::nullopt});
+  return out;
+}
+
+new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options, const endpoint_tls* stored_tls) {
   new_endpoint out;
   auto& config = out.config;
   read_url(reader, options, out);
@@ -245,11 +249,10 @@ new_endpoint read_endpoint(json_reader& reader, const api_options& options) {
   config.timeout = milliseconds{reader.integer("timeout_ms", 100, 60'000).value_or(options.timeout_default.count())};
   read_retry(reader, out);
   read_breaker(reader, out);
-  config.tls = read_endpoint_tls(reader);
+  config.tls = read_endpoint_tls(reader, stored_tls);
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;
-  read_secret(reader, out);
   return out;
 }
 

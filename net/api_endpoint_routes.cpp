@@ -1,4 +1,6 @@
 #include "net/api_create.hpp"
+#include "net/api_endpoint_patch.hpp"
+#include "net/api_patch.hpp"
 #include "net/api_routes.hpp"
 
 namespace postrider {
@@ -13,6 +15,15 @@ std::optional<endpoint_id> named_endpoint(const api_call& call) {
   if (!id)
     call.fail(not_found("endpoint"));
   return id;
+}
+
+void answer_secret(const api_call& call, std::string_view secret) {
+  http_response response;
+  response.body = "{\"secret\":";
+  append_json_string(response.body, secret);
+  response.body += '}';
+  response.headers.emplace_back("cache-control", "no-store");
+  call.answer(std::move(response));
 }
 
 } // namespace
@@ -43,26 +54,43 @@ std::vector<api_route> endpoint_routes(management_store& store, const api_option
   const auto secret = [&store](const api_call_ptr& call) {
     if (const auto id = named_endpoint(*call))
       store.get_endpoint_secret(call->parameters[0], *id, [call](result<std::string> found) {
-        if (!found)
-          return call->fail(found.error());
-        http_response response;
-        response.body = "{\"secret\":";
-        append_json_string(response.body, *found);
-        response.body += '}';
-        response.headers.emplace_back("cache-control", "no-store");
-        call->answer(std::move(response));
+        found ? answer_secret(*call, *found) : call->fail(found.error());
       });
   };
   const auto remove = [&store](const api_call_ptr& call) {
     if (const auto id = named_endpoint(*call))
       store.delete_endpoint(call->parameters[0], *id, answer_deleted(call));
   };
+  const auto change = [&store, options](const api_call_ptr& call) {
+    const auto id = named_endpoint(*call);
+    if (!id)
+      return;
+    auto patch = parse_json_object(call->body);
+    if (!patch)
+      return call->fail(patch.error());
+    store.change_endpoint(call->parameters[0], *id, patch_endpoint(std::move(*patch), options),
+                          answer_object<endpoint_record>(call));
+  };
+  const auto rotate = [&store](const api_call_ptr& call) {
+    const auto id = named_endpoint(*call);
+    if (!id)
+      return;
+    const auto rotation = read_one<secret_rotation>(call->body, read_endpoint_rotation);
+    if (!rotation)
+      return call->fail(rotation.error());
+    store.rotate_endpoint_secret(call->parameters[0], *id, *rotation,
+                                 [call, secret = rotation->secret](result<bool> done) {
+                                   done ? answer_secret(*call, secret) : call->fail(done.error());
+                                 });
+  };
   return {
     {"POST", "/v1/tenants/{tenant}/endpoints", access::admin, create},
     {"GET", "/v1/tenants/{tenant}/endpoints", access::viewer, list},
     {"GET", "/v1/tenants/{tenant}/endpoints/{endpoint}", access::viewer, get},
     {"GET", "/v1/tenants/{tenant}/endpoints/{endpoint}/secret", access::admin, secret},
+    {"PATCH", "/v1/tenants/{tenant}/endpoints/{endpoint}", access::admin, change},
     {"DELETE", "/v1/tenants/{tenant}/endpoints/{endpoint}", access::admin, remove},
+    {"POST", "/v1/tenants/{tenant}/endpoints/{endpoint}/rotate-secret", access::admin, rotate},
   };
 }
 

@@ -47,8 +47,11 @@ std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, 
   return parameters;
 }
 
-bool is_json(std::string_view content_type) noexcept {
-  return equal_ignoring_case(http_syntax::trimmed(content_type.substr(0, content_type.find(';'))), "application/json");
+/// A PATCH is a merge patch (RFC 7396 section 4), whichever of the two names it comes under.
+bool is_json(std::string_view content_type, std::string_view method) noexcept {
+  const auto type = http_syntax::trimmed(content_type.substr(0, content_type.find(';')));
+  return equal_ignoring_case(type, "application/json") ||
+         (method == "PATCH" && equal_ignoring_case(type, "application/merge-patch+json"));
 }
 
 head_verdict refuse(problem what, std::string_view request_id, std::string allow = {}) {
@@ -118,7 +121,7 @@ head_verdict api_router::examine(const request_head& head, std::string_view requ
   if (const auto refused = auth_.look_at(head.authorization, found.route->needed, remote_address))
     return refuse(*refused, request_id);
   const bool has_body = head.framing == body_framing::chunked || head.content_length > 0;
-  if (has_body && !is_json(head.content_type))
+  if (has_body && !is_json(head.content_type, head.method))
     return refuse({415, "unsupported-media-type", "the body must be application/json"}, request_id);
   return {body_max_, false, nullptr};
 }

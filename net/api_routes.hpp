@@ -37,5 +37,10 @@ std::vector<api_route> api_routes(management_store& store, const api_options& op
 
 /// One endpoint's fields (in api_endpoint_fields.cpp). Errors go to the reader.
 new_endpoint read_endpoint(json_reader& reader, const api_options& options);
+/// All of them but the secret. `stored_tls`: what the endpoint has, for a PATCH.
+new_endpoint read_endpoint_fields(json_reader& reader, const api_options& options,
+                                  const endpoint_tls* stored_tls = nullptr);
+/// The `secret` given, or a new one; empty where something is wrong.
+std::string read_endpoint_secret(json_reader& reader);
 
 } // namespace postrider

@@ -97,7 +97,7 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   auto out = on.call([&](pqxx::connection_base& connection) {
     const auto rows = pqxx::nontransaction{connection}.exec_prepared(
       "claim", request.shard, request.endpoint, request.under, parameter(request.now),
-      parameter(request.attempt_deadline), std::clamp<std::uint32_t>(request.limit, 1, 256),
+      parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
       lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due, claim_bytes_max);
     auto result = read_claim(rows);
     if (!result.claimed.empty())

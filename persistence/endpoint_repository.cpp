@@ -4,19 +4,22 @@
 #include "persistence/endpoint_tls_columns.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
+#include "persistence/rotated_secrets.hpp"
 #include "persistence/secret_columns.hpp"
 #include "persistence/source_repository.hpp"
 
 namespace postrider {
 namespace {
 
-constexpr const char* insert_sql = "insert into endpoint (id, tenant_no, url, description, event_types, source_nos, "
-                                   "headers, max_in_flight, timeout_ms, status,"
-                                   " retry, breaker)"
-                                   " values ($1::uuid, $2, $3, $4, $5::text[], $6::bigint[],"
-                                   "  (select coalesce(jsonb_agg(jsonb_build_array(name, value) order by i), '[]')"
-                                   "   from unnest($7::text[], $8::text[]) with ordinality as h (name, value, i)),"
-                                   " $9, $10, $11, nullif($12, '')::jsonb, nullif($13, '')::jsonb) returning no";
+constexpr const char* insert_sql =
+  "insert into endpoint (id, tenant_no, url, description, event_types, source_nos, "
+  "headers, max_in_flight, timeout_ms, status,"
+  " disabled_reason, retry, breaker)"
+  " values ($1::uuid, $2, $3, $4, $5::text[], $6::bigint[],"
+  "  (select coalesce(jsonb_agg(jsonb_build_array(name, value) order by i), '[]')"
+  "   from unnest($7::text[], $8::text[]) with ordinality as h (name, value, i)),"
+  " $9, $10, $11::smallint, case $11::smallint when 2 then 'disabled_by_user' else '' end,"
+  " nullif($12, '')::jsonb, nullif($13, '')::jsonb) returning no";
 constexpr const char* insert_secret_sql =
   "insert into endpoint_secret (endpoint_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
 constexpr const char* newest_secret_sql =
@@ -25,6 +28,19 @@ constexpr const char* newest_secret_sql =
   " order by s.ordinal desc limit 1";
 constexpr const char* delete_sql = "update endpoint set deleted_at = clock_timestamp(), updated_at = clock_timestamp()"
                                    " where tenant_no = $1 and id = $2::uuid and deleted_at is null";
+constexpr const char* update_sql =
+  "update endpoint set url = $2, description = $3, event_types = $4::text[],"
+  " source_nos = case when $5::boolean then $6::bigint[] else source_nos end,"
+  " headers = (select coalesce(jsonb_agg(jsonb_build_array(name, value) order by i), '[]')"
+  "            from unnest($7::text[], $8::text[]) with ordinality as h (name, value, i)),"
+  " max_in_flight = $9, timeout_ms = $10, status = $11, disabled_reason = $12, retry = nullif($13, '')::jsonb,"
+  " breaker = nullif($14, '')::jsonb, updated_at = clock_timestamp() where no = $1";
+constexpr const char* touch_sql = "update endpoint set updated_at = clock_timestamp()"
+                                  " where tenant_no = $1 and id = $2::uuid and deleted_at is null returning no";
+constexpr const char* transition_sql =
+  "insert into transition (id, at, tenant_no, kind, subject_no, from_state, to_state, cause)"
+  " values ($1::uuid, $2::timestamptz, $3, 'endpoint', $4, (array['active', 'paused', 'disabled'])[$5::integer + 1],"
+  "  (array['active', 'paused', 'disabled'])[$6::integer + 1], 'changed_by_user')";
 
 /// `condition` on the endpoint, aliased `e`.
 std::string select_sql(const std::string& condition) {
@@ -80,24 +96,33 @@ std::vector<std::vector<source_no>> resolve_sources(pqxx::transaction_base& tran
   return out;
 }
 
+/// The columns that are arrays.
+struct endpoint_lists {
+  binary_array event_types{array_type::text};
+  binary_array sources{array_type::int8};
+  binary_array header_names{array_type::text};
+  binary_array header_values{array_type::text};
+
+  endpoint_lists(const endpoint_config& config, const std::vector<source_no>& source_nos) {
+    for (const auto& pattern : config.event_types)
+      event_types.add(std::string_view{pattern});
+    for (const auto no : source_nos)
+      sources.add(no);
+    for (const auto& [name, value] : config.headers) {
+      header_names.add(std::string_view{name});
+      header_values.add(std::string_view{value});
+    }
+  }
+};
+
 endpoint_no insert_endpoint(pqxx::transaction_base& transaction, const entered_tenant& tenant, const endpoint_id& id,
                             const new_endpoint& each, const std::vector<source_no>& source_nos) {
   const auto& config = each.config;
-  binary_array event_types{array_type::text};
-  binary_array sources{array_type::int8};
-  binary_array names{array_type::text};
-  binary_array values{array_type::text};
-  for (const auto& pattern : config.event_types)
-    event_types.add(std::string_view{pattern});
-  for (const auto no : source_nos)
-    sources.add(no);
-  for (const auto& [name, value] : config.headers) {
-    names.add(std::string_view{name});
-    values.add(std::string_view{value});
-  }
+  const endpoint_lists lists{config, source_nos};
   return transaction
-    .exec_params1(insert_sql, parameter(id.value), tenant.no, config.url, each.description, parameter(event_types),
-                  parameter(sources), parameter(names), parameter(values), config.max_in_flight, config.timeout.count(),
+    .exec_params1(insert_sql, parameter(id.value), tenant.no, config.url, each.description,
+                  parameter(lists.event_types), parameter(lists.sources), parameter(lists.header_names),
+                  parameter(lists.header_values), config.max_in_flight, config.timeout.count(),
                   static_cast<int>(config.status), retry_json(config.retry), breaker_json(config.breaker))[0]
     .as<endpoint_no>();
 }
@@ -164,6 +189,42 @@ void delete_endpoint(pqxx::transaction_base& transaction, const entered_tenant& 
   if (transaction.exec_params(delete_sql, tenant.no, parameter(id.value)).affected_rows() != 1)
     refuse_unknown("endpoint");
   audit(transaction, tenant.no, tenant.now, "endpoint.delete", to_string(id));
+}
+
+endpoint_record change_endpoint(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                const endpoint_id& id, const endpoint_change& decide, const secret_key& data_key) {
+  const auto stored = get_endpoint(transaction, tenant, id);
+  auto decided = decide(stored);
+  if (!decided)
+    refuse(decided.error());
+  auto& to = *decided;
+  if (!to.sources_named)
+    to.fields.sources.clear(); // one of them may be deleted
+  const auto source_nos = resolve_sources(transaction, {to.fields});
+  const auto& config = to.fields.config;
+  const endpoint_lists lists{config, source_nos.front()};
+  transaction.exec_params0(update_sql, stored.config.no, config.url, to.fields.description,
+                           parameter(lists.event_types), to.sources_named, parameter(lists.sources),
+                           parameter(lists.header_names), parameter(lists.header_values), config.max_in_flight,
+                           config.timeout.count(), static_cast<int>(config.status), to.disabled_reason,
+                           retry_json(config.retry), breaker_json(config.breaker));
+  if (to.tls_named)
+    write_endpoint_tls(transaction, tenant, id, config.tls, data_key);
+  if (config.status != stored.config.status)
+    transaction.exec_params0(transition_sql, parameter(new_uuid(tenant.now)), parameter(tenant.now), tenant.no,
+                             stored.config.no, static_cast<int>(stored.config.status), static_cast<int>(config.status));
+  audit(transaction, tenant.no, tenant.now, "endpoint.update", to_string(id));
+  return get_endpoint(transaction, tenant, id);
+}
+
+void rotate_endpoint_secret(pqxx::transaction_base& transaction, const entered_tenant& tenant, const endpoint_id& id,
+                            const secret_rotation& rotation, const secret_key& data_key) {
+  const auto found = transaction.exec_params(touch_sql, tenant.no, parameter(id.value));
+  if (found.empty())
+    refuse_unknown("endpoint");
+  rotate_secret(transaction, tenant, secret_owner::endpoint, found[0][0].as<endpoint_no>(), rotation, data_key,
+                [&](int ordinal) { return endpoint_secret_associated_data(id, ordinal); });
+  audit(transaction, tenant.no, tenant.now, "endpoint.rotate-secret", to_string(id));
 }
 
 } // namespace postrider

@@ -23,5 +23,10 @@ endpoint_record get_endpoint(pqxx::transaction_base& transaction, const entered_
 std::string get_endpoint_secret(pqxx::transaction_base& transaction, const entered_tenant& tenant,
                                 const endpoint_id& id, const secret_key& data_key);
 void delete_endpoint(pqxx::transaction_base& transaction, const entered_tenant& tenant, const endpoint_id& id);
+/// What `decide` makes of it. A change of its status is kept in `transition` as well.
+endpoint_record change_endpoint(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                const endpoint_id& id, const endpoint_change& decide, const secret_key& data_key);
+void rotate_endpoint_secret(pqxx::transaction_base& transaction, const entered_tenant& tenant, const endpoint_id& id,
+                            const secret_rotation& rotation, const secret_key& data_key);
 
 } // namespace postrider

@@ -48,6 +48,15 @@ delete from idempotency_key where ctid = any (array(
   order by created_at limit 5000 for update skip locked))
 )sql";
 
+/// Secrets that ran out an hour ago and were not removed by a later rotation: nobody takes them any more, so no plan
+/// changes by it.
+inline constexpr std::string_view expired_secrets_sql = R"sql(
+with sources as (
+  delete from source_secret where expires_at < clock_timestamp() - interval '1 hour'
+)
+delete from endpoint_secret where expires_at < clock_timestamp() - interval '1 hour'
+)sql";
+
 /// Partitions of days that ended more than an hour ago and were never vacuumed since.
 inline constexpr std::string_view unfrozen_partitions_sql = R"sql(
 select child.relname from pg_inherits join pg_class child on child.oid = inhrelid join pg_stat_user_tables stat on stat.relid = child.oid

@@ -221,6 +221,26 @@ void postgres_management_store::delete_source(std::string tenant, std::string na
     });
 }
 
+void postgres_management_store::change_source(std::string tenant, std::string name_or_id, source_change change,
+                                              reply<source_record> done) {
+  post_change<source_record>(
+    parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
+    [name_or_id = std::move(name_or_id), change = std::move(change),
+     &key = parts_->options.master_key](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return postrider::change_source(transaction, in, name_or_id, change, data_key_of(in, key));
+    });
+}
+
+void postgres_management_store::rotate_source_secret(std::string tenant, std::string name_or_id,
+                                                     secret_rotation rotation, reply<source_record> done) {
+  post_change<source_record>(
+    parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
+    [name_or_id = std::move(name_or_id), rotation = std::move(rotation),
+     &key = parts_->options.master_key](pqxx::transaction_base& transaction, const entered_tenant& in) {
+      return postrider::rotate_source_secret(transaction, in, name_or_id, rotation, data_key_of(in, key));
+    });
+}
+
 void postgres_management_store::create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                                                  reply<std::vector<endpoint_record>> done) {
   post_change<std::vector<endpoint_record>>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
@@ -259,6 +279,25 @@ void postgres_management_store::delete_endpoint(std::string tenant, endpoint_id 
   post_change<bool>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
                     [id](pqxx::transaction_base& transaction, const entered_tenant& in) {
                       postrider::delete_endpoint(transaction, in, id);
+                      return true;
+                    });
+}
+
+void postgres_management_store::change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
+                                                reply<endpoint_record> done) {
+  post_change<endpoint_record>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
+                               [id, change = std::move(change), &key = parts_->options.master_key](
+                                 pqxx::transaction_base& transaction, const entered_tenant& in) {
+                                 return postrider::change_endpoint(transaction, in, id, change, data_key_of(in, key));
+                               });
+}
+
+void postgres_management_store::rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation,
+                                                       reply<bool> done) {
+  post_change<bool>(parts_->queue, std::move(tenant), parts_->options.changed, std::move(done),
+                    [id, rotation = std::move(rotation),
+                     &key = parts_->options.master_key](pqxx::transaction_base& transaction, const entered_tenant& in) {
+                      postrider::rotate_endpoint_secret(transaction, in, id, rotation, data_key_of(in, key));
                       return true;
                     });
 }

@@ -64,6 +64,10 @@ public:
   void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) override;
   void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) override;
   void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) override;
+  void change_source(std::string tenant, std::string name_or_id, source_change change,
+                     reply<source_record> done) override;
+  void rotate_source_secret(std::string tenant, std::string name_or_id, secret_rotation rotation,
+                            reply<source_record> done) override;
 
   void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                         reply<std::vector<endpoint_record>> done) override;
@@ -71,6 +75,9 @@ public:
   void get_endpoint(std::string tenant, endpoint_id id, reply<endpoint_record> done) override;
   void get_endpoint_secret(std::string tenant, endpoint_id id, reply<std::string> done) override;
   void delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) override;
+  void change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
+                       reply<endpoint_record> done) override;
+  void rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation, reply<bool> done) override;
 
   void get_event(std::string tenant, event_id id, reply<event_record> done) override;
   void get_payload(std::string tenant, event_id id, reply<event_payload> done) override;

@@ -178,6 +178,9 @@ result<void> postgres_store::start() {
     p.started = false;
     return registered;
   }
+  // From here on something is expected of them, also of one that hangs in its very first call.
+  for (auto* each : {&p.pulses->poll, &p.pulses->claim, &p.pulses->lookup, &p.pulses->outcome})
+    each->beat(clock_type::now());
   p.upkeep.start();
   p.maintenance.start();
   p.poll.start();

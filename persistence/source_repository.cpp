@@ -1,8 +1,8 @@
 #include "persistence/source_repository.hpp"
 
-#include "config/presets.hpp"
 #include "persistence/paging.hpp"
 #include "persistence/parameters.hpp"
+#include "persistence/rotated_secrets.hpp"
 #include "persistence/secret_columns.hpp"
 #include "persistence/source_rows.hpp"
 
@@ -10,7 +10,7 @@ namespace postrider {
 namespace {
 
 #define POSTRIDER_SOURCE_COLUMNS                                                                                       \
-  "no, id, name, provider, scheme, config, config_sealed is not null as has_secrets, enabled, on_unverified, dedupe,"  \
+  "no, id, name, provider, scheme, config, enabled, on_unverified, dedupe,"                                            \
   " (select count(*) from source_secret s where s.source_no = source.no"                                               \
   "   and (s.expires_at is null or s.expires_at > clock_timestamp())) as secret_count,"                                \
   " (extract(epoch from created_at) * 1000000)::bigint as created_at, (extract(epoch from updated_at) * "              \
@@ -36,19 +36,11 @@ constexpr const char* find_sql = "select no from source where deleted_at is null
                                  " and (id = $1::uuid or name = $2) order by id = $1::uuid desc limit 1";
 constexpr const char* delete_sql =
   "update source set deleted_at = clock_timestamp(), updated_at = clock_timestamp() where no = $1 returning id";
-
-/// The settings as they are shown: of those that are secrets, only that they are set.
-std::string with_secrets_marked(const std::string& config, bool has_secrets, const std::string& scheme) {
-  const auto rules = has_secrets ? find_preset(scheme) : nullptr;
-  if (!rules)
-    return config;
-  std::string marks;
-  for (const auto& key : rules->config_keys)
-    if (is_secret_setting(key))
-      marks += (marks.empty() ? "\"" : ",\"") + key + "\":{\"set\":true}";
-  const bool alone = config == "{}";
-  return config.substr(0, config.size() - 1) + (alone || marks.empty() ? "" : ",") + marks + "}";
-}
+constexpr const char* taken_sql = "select from source where deleted_at is null and tenant_no = $1 and name = $2";
+constexpr const char* update_sql =
+  "update source set name = $2, scheme = $3, enabled = $4, on_unverified = $5, dedupe = $6, config = $7::jsonb,"
+  " config_sealed = nullif($8::bytea, ''), updated_at = clock_timestamp() where no = $1";
+constexpr const char* touch_sql = "update source set updated_at = clock_timestamp() where no = $1";
 
 source_record read_source(const pqxx::row& row, const std::string& tenant_slug) {
   source_record out;
@@ -61,7 +53,7 @@ source_record read_source(const pqxx::row& row, const std::string& tenant_slug) 
   out.on_unverified = static_cast<unverified_mode>(row["on_unverified"].as<int>());
   out.dedupe = static_cast<dedupe_mode>(row["dedupe"].as<int>());
   out.secret_count = row["secret_count"].as<std::size_t>();
-  out.config = with_secrets_marked(row["config"].as<std::string>(), row["has_secrets"].as<bool>(), out.scheme);
+  out.config = row["config"].as<std::string>();
   out.created_at = read_time(row["created_at"]);
   out.updated_at = read_time(row["updated_at"]);
   return out;
@@ -78,6 +70,53 @@ void insert_secrets(pqxx::transaction_base& transaction, const entered_tenant& t
   }
 }
 
+/// The settings in clear. 500 `secret-unreadable` where they were sealed with another key: a change must not lose them.
+source_settings read_settings(const pqxx::row& row, const source_id& id, const secret_key& data_key) {
+  source_settings out{row["config"].c_str(), {}};
+  if (row["config_sealed"].is_null())
+    return out;
+  auto clear = open(data_key, read_bytes(row["config_sealed"]), source_config_associated_data(id));
+  if (!clear)
+    refuse({500, "secret-unreadable", "the source's settings were sealed with another key"});
+  out.secret = std::move(*clear);
+  return out;
+}
+
+std::string sealed_settings(const source_settings& settings, const source_id& id, const secret_key& data_key) {
+  return settings.secret.empty() ? std::string{}
+                                 : seal_column(data_key, settings.secret, source_config_associated_data(id));
+}
+
+stored_source read_stored(pqxx::transaction_base& transaction, const entered_tenant& tenant, source_no no,
+                          const secret_key& data_key) {
+  stored_source out;
+  out.shown = read_source(transaction.exec_params1(get_sql, no), tenant.slug);
+  const auto row = transaction.exec_params1(get_rules_sql, no);
+  auto rules = read_source_config(row, data_key);
+  for (const auto& each : transaction.exec_params(get_secrets_sql, no))
+    add_source_secret(rules, each, data_key);
+  auto& given = out.given;
+  given = {rules.name, rules.provider, rules.scheme, {}, rules.enabled, rules.on_unverified, rules.dedupe, {}};
+  given.settings = read_settings(row, out.shown.id, data_key);
+  for (auto& each : rules.secrets)
+    given.secrets.push_back(std::move(each.text));
+  return out;
+}
+
+/// 422 at `/secret`.
+void check_new_secret(const stored_source& source, const std::string& secret) {
+  const auto rules = rules_of(source.given.scheme, source.given.settings);
+  const auto wrong = [](const char* code, const char* detail) {
+    refuse({422, "validation-failed", "the secret cannot be rotated", {{"/secret", code, detail}}});
+  };
+  if (!rules)
+    wrong("scheme-unknown", "the source's scheme is not known to this version");
+  else if (!needs_secrets(*rules))
+    wrong("scheme-without-secrets", "this scheme's keys stand in the source's config, and change by PATCH");
+  else if (!is_key_of(*rules, secret))
+    wrong("bad-format", "this is no secret of the scheme's form");
+}
+
 } // namespace
 
 std::vector<source_record> create_sources(pqxx::transaction_base& transaction, const entered_tenant& tenant,
@@ -85,9 +124,7 @@ std::vector<source_record> create_sources(pqxx::transaction_base& transaction, c
   std::vector<source_record> out;
   for (const auto& each : sources) {
     const source_id id{new_uuid(tenant.now, out.size())};
-    const auto sealed = each.settings.secret.empty()
-                          ? std::string{}
-                          : seal_column(data_key, each.settings.secret, source_config_associated_data(id));
+    const auto sealed = sealed_settings(each.settings, id, data_key);
     const auto rows =
       transaction.exec_params(insert_sql, parameter(id.value), tenant.no, each.name, each.provider, each.scheme,
                               each.enabled, static_cast<int>(each.on_unverified), static_cast<int>(each.dedupe),
@@ -143,6 +180,42 @@ void delete_source(pqxx::transaction_base& transaction, const entered_tenant& te
     refuse_unknown("source");
   const source_id id{read_uuid(transaction.exec_params1(delete_sql, *no)[0])};
   audit(transaction, tenant.no, tenant.now, "source.delete", to_string(id));
+}
+
+source_record change_source(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                            std::string_view name_or_id, const source_change& decide, const secret_key& data_key) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  const auto stored = read_stored(transaction, tenant, *no, data_key);
+  const auto& id = stored.shown.id;
+  const auto decided = decide(stored);
+  if (!decided)
+    refuse(decided.error());
+  const auto& to = *decided;
+  // Nobody else takes it meanwhile: whoever changes a tenant does so one after the other.
+  if (to.name != stored.shown.name && !transaction.exec_params(taken_sql, tenant.no, to.name).empty())
+    refuse({409, "name-taken", "the name " + to.name + " is taken"});
+  const auto sealed = sealed_settings(to.settings, id, data_key);
+  transaction.exec_params0(update_sql, *no, to.name, to.scheme, to.enabled, static_cast<int>(to.on_unverified),
+                           static_cast<int>(to.dedupe), to.settings.plain, pqxx::binarystring{sealed});
+  audit(transaction, tenant.no, tenant.now, "source.update", to_string(id));
+  return read_source(transaction.exec_params1(get_sql, *no), tenant.slug);
+}
+
+source_record rotate_source_secret(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                   std::string_view name_or_id, const secret_rotation& rotation,
+                                   const secret_key& data_key) {
+  const auto no = find_source(transaction, name_or_id);
+  if (!no)
+    refuse_unknown("source");
+  const auto stored = read_stored(transaction, tenant, *no, data_key);
+  check_new_secret(stored, rotation.secret);
+  rotate_secret(transaction, tenant, secret_owner::source, *no, rotation, data_key,
+                [&](int ordinal) { return source_secret_associated_data(stored.shown.id, ordinal); });
+  transaction.exec_params0(touch_sql, *no);
+  audit(transaction, tenant.no, tenant.now, "source.rotate-secret", to_string(stored.shown.id));
+  return read_source(transaction.exec_params1(get_sql, *no), tenant.slug);
 }
 
 } // namespace postrider

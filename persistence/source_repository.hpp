@@ -23,6 +23,13 @@ source_record get_source(pqxx::transaction_base& transaction, const entered_tena
 source_config get_source_rules(pqxx::transaction_base& transaction, std::string_view name_or_id,
                                const secret_key& data_key);
 void delete_source(pqxx::transaction_base& transaction, const entered_tenant& tenant, std::string_view name_or_id);
+/// What `decide` makes of it. 409 `name-taken` where another source has the new name.
+source_record change_source(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                            std::string_view name_or_id, const source_change& decide, const secret_key& data_key);
+/// 422 `validation-failed` at `/secret` where the source's scheme has no secrets, or none of this form.
+source_record rotate_source_secret(pqxx::transaction_base& transaction, const entered_tenant& tenant,
+                                   std::string_view name_or_id, const secret_rotation& rotation,
+                                   const secret_key& data_key);
 /// The number of a living source, or nothing.
 std::optional<source_no> find_source(pqxx::transaction_base& transaction, std::string_view name_or_id);
 

@@ -138,13 +138,14 @@ session_result<sweeper::swept_rows> sweeper::interrupt_claimed(session& on,
   }
 }
 
+// After a take-over (no `until`) of paused endpoints too: what a former owner had in flight there is to be closed.
 session_result<std::size_t> sweeper::report_due(session& on, const std::vector<shard_lease>& held,
                                                 std::optional<wall_time> until) {
   const auto leases = leases_of(held);
   auto hints = on.call([&](pqxx::connection_base& connection) {
     std::vector<due_hint> out;
     for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
-           "due_endpoints", parameter(leases.shards), until ? parameter(*until) : std::string{"infinity"}))
+           "due_endpoints", parameter(leases.shards), until ? parameter(*until) : std::string{"infinity"}, !until))
       out.push_back({row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), read_time_up(row[2])});
     return out;
   });

@@ -231,6 +231,39 @@ BOOST_AUTO_TEST_CASE(pausing_releases_what_is_ready_and_resuming_claims_it) {
   BOOST_TEST(bench.out.wanted_claim.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(while_it_is_paused_only_what_is_overdue_is_looked_for_once_a_fence) {
+  auto paused = window_of(1);
+  paused.active = false;
+  dispatch_bench bench{paused};
+  bench.due();
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value());
+  BOOST_TEST(bench.out.wanted_claim->limit == 0U);
+  claim_answer away;
+  away.available = false;
+  bench.claimed(away);
+  BOOST_TEST(!bench.out.wanted_claim.has_value());
+  BOOST_REQUIRE(bench.wake()); // again, after a while
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value());
+  claim_answer found;
+  found.under = dispatch_bench::fence_;
+  found.next_due = bench.wall;
+  found.overdue = {{dispatch_bench::id(9), 5, 3, 1}};
+  bench.claimed(found);
+  BOOST_REQUIRE(bench.out.writes.size() == 1U);
+  BOOST_TEST((bench.out.writes[0].outcome == attempt_outcome::interrupted));
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value()); // there may be more of them
+  BOOST_TEST(bench.out.wanted_claim->limit == 0U);
+  bench.record(dispatch_bench::id(9));
+  found.overdue.clear();
+  bench.claimed(found);
+  BOOST_TEST(!bench.dispatch.wake_at(bench.now()).has_value());
+  bench.due();
+  BOOST_TEST(!bench.out.wanted_claim.has_value());
+  bench.own(dispatch_bench::fence_ + 1);
+  BOOST_TEST(bench.out.wanted_claim.has_value());
+  BOOST_TEST(bench.out.starts.empty());
+}
+
 BOOST_AUTO_TEST_CASE(drain_releases_what_is_ready_and_is_idle_when_the_rest_has_ended) {
   dispatch_bench bench{window_of(1)};
   bench.ride(1, 2);

@@ -7,7 +7,7 @@
 #include "tests/persistence/management_fixture.hpp"
 
 using namespace postrider;
-using store = postgres_management_store;
+using management = postgres_management_store;
 
 namespace {
 
@@ -21,7 +21,7 @@ struct fixture : tests::management_fixture {
     wanted.config.url = "https://example.com/hook";
     wanted.config.secrets = {{"whsec_readable_secret_text"}};
     wanted.config.tls = std::make_shared<const endpoint_tls>(tls);
-    const auto made = ask(&store::create_endpoints, "acme", std::vector{wanted});
+    const auto made = ask(&management::create_endpoints, "acme", std::vector{wanted});
     BOOST_REQUIRE_MESSAGE(made, (made ? "" : made.error().detail));
     return made->front();
   }
@@ -46,7 +46,7 @@ BOOST_FIXTURE_TEST_SUITE(endpoint_tls_columns_stored, fixture)
 
 BOOST_AUTO_TEST_CASE(certificates_are_shown_and_the_key_is_sealed) {
   const auto made = endpoint_with({"authorities", "certificate", key_text});
-  const auto got = ask(&store::get_endpoint, "acme", made.config.id);
+  const auto got = ask(&management::get_endpoint, "acme", made.config.id);
   BOOST_REQUIRE(got);
   for (const auto* each : {&made, &*got}) {
     BOOST_REQUIRE(each->config.tls != nullptr);
@@ -105,6 +105,27 @@ BOOST_AUTO_TEST_CASE(a_change_keeps_the_key_unless_it_brings_one_or_takes_the_ce
   change(nullptr);
   BOOST_TEST((loaded(master_key) == nullptr));
   BOOST_TEST(sql("select tls is null and tls_client_key_sealed is null from endpoint") == "t");
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_does_not_name_it_leaves_it_and_one_that_does_sets_it) {
+  const auto made = endpoint_with({"authorities", "certificate", key_text});
+  const auto change = [&](const std::shared_ptr<const endpoint_tls>& tls, bool named) {
+    const auto done = ask(&store::change_endpoint, "acme", made.config.id, [=](const endpoint_record& now) {
+      changed_endpoint to{{now.config, {}, "/sources", now.description}, ""};
+      to.fields.config.tls = tls;
+      to.tls_named = named;
+      return result<changed_endpoint>{to};
+    });
+    BOOST_REQUIRE_MESSAGE(done, (done ? "" : done.error().detail));
+  };
+  change(nullptr, false);
+  BOOST_REQUIRE(loaded(master_key) != nullptr);
+  BOOST_TEST((*loaded(master_key) == endpoint_tls{"authorities", "certificate", key_text}));
+  change(std::make_shared<const endpoint_tls>(endpoint_tls{"others", "certificate", ""}), true); // as it was shown
+  BOOST_REQUIRE(loaded(master_key) != nullptr);
+  BOOST_TEST((*loaded(master_key) == endpoint_tls{"others", "certificate", key_text}));
+  change(nullptr, true);
+  BOOST_TEST((loaded(master_key) == nullptr));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -147,6 +147,32 @@ BOOST_AUTO_TEST_CASE(what_a_deleted_tenant_left_becomes_dead_and_is_not_reported
   BOOST_TEST(world.counters(tenant.no) == world.counted(tenant.no), boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(endpoints_that_may_not_send_are_due_to_nobody_but_to_a_take_over) {
+  lease("1 hour");
+  in_flight(0, "now() - interval '1 second'", world.now(), 0, 0);
+  in_flight(0, "now() - interval '1 second'", world.now(), 1, 0);
+  const auto status = [&](int of_it) {
+    world.sql("update endpoint set status = " + std::to_string(of_it) +
+              " where no = " + std::to_string(tenant.endpoints[0]));
+    events.forget_due();
+  };
+  for (const int waiting : {1, 2}) {
+    status(waiting);
+    BOOST_TEST(!sweeps.poll_due(on));
+    BOOST_TEST(!events.was_due(tenant.endpoints[0]));
+    BOOST_TEST(events.was_due(tenant.endpoints[1]));
+  }
+  BOOST_TEST(!sweeps.sweep(on)); // the first after the lease was taken
+  BOOST_TEST(events.was_due(tenant.endpoints[0]));
+  status(0);
+  BOOST_TEST(!sweeps.poll_due(on));
+  BOOST_TEST(events.was_due(tenant.endpoints[0]));
+  status(2);
+  world.sql("update endpoint set deleted_at = now() where no = " + std::to_string(tenant.endpoints[0]));
+  BOOST_TEST(!sweeps.poll_due(on));
+  BOOST_TEST(events.was_due(tenant.endpoints[0])); // what it has is closed
+}
+
 BOOST_AUTO_TEST_CASE(a_change_is_seen_whatever_the_clocks_said_before) {
   configuration_poll changes{events};
   const auto other = world.add_tenant();

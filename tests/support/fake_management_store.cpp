@@ -141,6 +141,17 @@ void fake_management_store::delete_tenant(std::string slug_or_id, reply<bool> do
   });
 }
 
+void fake_management_store::show(source_record& record, const new_source& given) {
+  record.name = given.name;
+  record.provider = given.provider;
+  record.scheme = given.scheme;
+  record.enabled = given.enabled;
+  record.on_unverified = given.on_unverified;
+  record.dedupe = given.dedupe;
+  record.secret_count = given.secrets.size();
+  record.config = given.settings.plain;
+}
+
 void fake_management_store::update_tenant(std::string slug_or_id, tenant_patch patch, reply<tenant_record> done) {
   with_tenant(slug_or_id, done, [&](tenant_data& tenant) -> result<tenant_record> {
     auto& record = tenant.record;
@@ -210,12 +221,8 @@ void fake_management_store::create_sources(std::string tenant, std::vector<new_s
       source_record record;
       record.id = source_id{next_uuid()};
       record.tenant_slug = data.record.slug;
-      record.name = one.name;
-      record.provider = one.provider;
-      record.scheme = one.scheme;
-      record.enabled = one.enabled;
-      record.secret_count = one.secrets.size();
-      record.config = one.settings.plain;
+      show(record, one);
+      data.given[to_string(record.id)] = one;
       out.push_back(record);
       auto& rules = data.rules[to_string(record.id)];
       rules.rules = rules_of(one.scheme, one.settings);
@@ -257,6 +264,49 @@ void fake_management_store::delete_source(std::string tenant, std::string name_o
     const auto gone = std::erase_if(
       data.sources, [&](const auto& one) { return one.name == name_or_id || to_string(one.id) == name_or_id; });
     return gone > 0 ? result<bool>{true} : result<bool>{not_found("source")};
+  });
+}
+
+void fake_management_store::change_source(std::string tenant, std::string name_or_id, source_change change,
+                                          reply<source_record> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<source_record> {
+    for (auto& one : data.sources) {
+      if (one.name != name_or_id && to_string(one.id) != name_or_id)
+        continue;
+      auto& given = data.given.at(to_string(one.id));
+      auto to = change({one, given});
+      if (!to)
+        return to.error();
+      const auto taken = [&](const source_record& other) { return other.name == to->name && other.id != one.id; };
+      if (std::any_of(data.sources.begin(), data.sources.end(), taken))
+        return problem{409, "name-taken", "the name is taken"};
+      to->secrets = given.secrets;
+      given = std::move(*to);
+      auto& rules = data.rules.at(to_string(one.id));
+      rules.rules = rules_of(given.scheme, given.settings);
+      rules.config = settings_map(given.settings);
+      show(one, given);
+      return one;
+    }
+    return not_found("source");
+  });
+}
+
+void fake_management_store::rotate_source_secret(std::string tenant, std::string name_or_id, secret_rotation rotation,
+                                                 reply<source_record> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<source_record> {
+    for (auto& one : data.sources) {
+      if (one.name != name_or_id && to_string(one.id) != name_or_id)
+        continue;
+      auto& given = data.given.at(to_string(one.id));
+      if (rotation.overlap.count() == 0)
+        given.secrets.clear();
+      given.secrets.insert(given.secrets.begin(), rotation.secret);
+      rotations.push_back(std::move(rotation));
+      show(one, given);
+      return one;
+    }
+    return not_found("source");
   });
 }
 
@@ -321,6 +371,45 @@ void fake_management_store::delete_endpoint(std::string tenant, endpoint_id id, 
   with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
     const auto gone = std::erase_if(data.endpoints, [&](const auto& one) { return one.config.id == id; });
     return gone > 0 ? result<bool>{true} : result<bool>{not_found("endpoint")};
+  });
+}
+
+void fake_management_store::change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
+                                            reply<endpoint_record> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<endpoint_record> {
+    for (auto& one : data.endpoints) {
+      if (one.config.id != id)
+        continue;
+      auto to = change(without_secrets(one));
+      if (!to)
+        return to.error();
+      auto secrets = std::move(one.config.secrets);
+      if (!to->tls_named)
+        to->fields.config.tls = one.config.tls;
+      one.config = std::move(to->fields.config);
+      one.config.id = id;
+      one.config.secrets = std::move(secrets);
+      one.description = to->fields.description;
+      one.disabled_reason = to->disabled_reason;
+      if (to->sources_named)
+        one.source_ids = to->fields.sources;
+      return without_secrets(one);
+    }
+    return not_found("endpoint");
+  });
+}
+
+void fake_management_store::rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation,
+                                                   reply<bool> done) {
+  with_tenant(tenant, done, [&](tenant_data& data) -> result<bool> {
+    for (auto& one : data.endpoints) {
+      if (one.config.id != id)
+        continue;
+      one.config.secrets.insert(one.config.secrets.begin(), {rotation.secret, std::nullopt});
+      rotations.push_back(std::move(rotation));
+      return true;
+    }
+    return not_found("endpoint");
   });
 }
 

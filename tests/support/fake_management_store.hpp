@@ -19,6 +19,8 @@ public:
   std::atomic<bool> away{false};
   /// Nothing is called back while set.
   std::atomic<bool> silent{false};
+  /// The rotations asked for, newest last. For the caller's thread, between two calls.
+  std::vector<secret_rotation> rotations;
 
   /// A key of that role; its text.
   std::string add_key(api_role role, std::optional<tenant_id> tenant = std::nullopt);
@@ -48,12 +50,19 @@ public:
   void get_source(std::string tenant, std::string name_or_id, reply<source_record> done) override;
   void get_source_rules(std::string tenant, std::string name_or_id, reply<source_config> done) override;
   void delete_source(std::string tenant, std::string name_or_id, reply<bool> done) override;
+  void change_source(std::string tenant, std::string name_or_id, source_change change,
+                     reply<source_record> done) override;
+  void rotate_source_secret(std::string tenant, std::string name_or_id, secret_rotation rotation,
+                            reply<source_record> done) override;
   void create_endpoints(std::string tenant, std::vector<new_endpoint> endpoints,
                         reply<std::vector<endpoint_record>> done) override;
   void list_endpoints(std::string tenant, page_request request, reply<page<endpoint_record>> done) override;
   void get_endpoint(std::string tenant, endpoint_id id, reply<endpoint_record> done) override;
   void get_endpoint_secret(std::string tenant, endpoint_id id, reply<std::string> done) override;
   void delete_endpoint(std::string tenant, endpoint_id id, reply<bool> done) override;
+  void change_endpoint(std::string tenant, endpoint_id id, endpoint_change change,
+                       reply<endpoint_record> done) override;
+  void rotate_endpoint_secret(std::string tenant, endpoint_id id, secret_rotation rotation, reply<bool> done) override;
   void get_event(std::string tenant, event_id id, reply<event_record> done) override;
   void get_payload(std::string tenant, event_id id, reply<event_payload> done) override;
   void list_events(std::string tenant, event_filter filter, page_request request,
@@ -68,12 +77,14 @@ private:
     bool deleted = false;
     std::vector<source_record> sources;
     std::map<std::string, source_config> rules; ///< by the source's id
+    std::map<std::string, new_source> given;    ///< likewise: what it was made of
     std::vector<endpoint_record> endpoints;     ///< with their secrets
     std::map<event_id, std::pair<event_record, event_payload>> events;
     std::vector<delivery_record> deliveries;
   };
   uuid next_uuid();
   tenant_data* find(const std::string& slug_or_id);
+  static void show(source_record& record, const new_source& given);
   /// Runs `work` with the tenant under the lock and hands on its result; 404 without one.
   template <class T, class Work>
   void with_tenant(const std::string& tenant, reply<T>& done, Work work);

@@ -53,12 +53,21 @@ void fake_store::report_leases() {
   });
 }
 
+bool fake_store::waits(const row& of) const {
+  const auto found = tenants_.find(of.tenant);
+  return found != tenants_.end() && std::any_of(found->second->endpoints.begin(), found->second->endpoints.end(),
+                                                [&](const endpoint_config& each) {
+                                                  return each.no == of.endpoint &&
+                                                         each.status != endpoint_status::active;
+                                                });
+}
+
 void fake_store::poll_due(wall_time until) {
   jobs_.push_back([this, until] {
     std::map<endpoint_no, due_hint> hints;
     for (const auto& [id, each] : deliveries_) {
       if (!each.next_attempt_at || *each.next_attempt_at > until ||
-          leases_.at(static_cast<std::size_t>(each.shard)) == 0)
+          leases_.at(static_cast<std::size_t>(each.shard)) == 0 || waits(each))
         continue;
       const auto [found, fresh] =
         hints.try_emplace(each.endpoint, due_hint{each.tenant, each.endpoint, *each.next_attempt_at});

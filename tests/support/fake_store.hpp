@@ -62,7 +62,7 @@ public:
   /// This process's lease of the shard; reported by `report_leases`. Fence 0: somebody else has it.
   void set_lease(shard_no shard, fence under);
   void report_leases();
-  /// What the due poll reports: every endpoint with something scheduled until `until`.
+  /// What the due poll reports: every endpoint with something scheduled until `until`, but for those that may not send.
   void poll_due(wall_time until);
   /// Closes what is in flight under other fences in the shards that are held, as a take-over does.
   void sweep();
@@ -102,6 +102,8 @@ public:
 
 private:
   [[nodiscard]] bool holds(shard_no shard, fence under) const;
+  /// Its endpoint is paused or disabled.
+  [[nodiscard]] bool waits(const row& of) const;
   std::size_t run_accepts();
   void decide(accept_item& item);
   void insert(accept_item& item);
