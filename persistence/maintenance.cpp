@@ -113,8 +113,8 @@ std::optional<session_failure> drop_expired(session& on) {
       first = done.error();
     return done.has_value();
   };
-  note(delete_expired_keys(on)); // first: what follows may wait long
-  note(on.call([&](pqxx::connection_base& connection) {
+  note(delete_expired_keys(on)); // first, as the secrets: what follows may wait long
+  note(on.call([](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec(std::string{expired_secrets_sql});
   }));
   note(detach_expired_dedupe(on));
