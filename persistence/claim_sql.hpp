@@ -223,13 +223,14 @@ select (select count(*) from exposed), (select shards from held)
 )sql";
 
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3
-/// false: of endpoints that may not send (paused, disabled) nothing, for it waits; those that are deleted are told, for
-/// what they have is closed. A deleted tenant's are left out: they are closed, not sent.
+/// false: of endpoints that may not send (paused, disabled, or their tenant is) nothing, for it waits; those that are
+/// deleted are told, for what they have is closed. A deleted tenant's are left out: they are closed, not sent.
 inline const std::string due_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
 select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
 where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz
   and (select deleted_at from tenant where no = first.tenant_no) is null
-  and ($3::boolean or (select status = 0 or deleted_at is not null from endpoint where no = first.endpoint_no) is not false)
+  and ($3::boolean or (select deleted_at is not null or (status = 0 and (select enabled from tenant where no = first.tenant_no))
+                       from endpoint where no = first.endpoint_no) is not false)
 )sql";
 
 /// Which endpoints of deleted tenants have something scheduled. $1 shards
