@@ -287,9 +287,10 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
       close_deleted(self, gone);
       continue;
     }
-    if (child.phase == child_phase::running)
+    if (child.phase == child_phase::running) {
+      ++child.routed; // it may make it claim
       self->send(child.actor, atom::plan::value, state.plan);
-    else if (child.phase == child_phase::quarantined) {
+    } else if (child.phase == child_phase::quarantined) {
       child.budget = {};
       child.phase = child_phase::waiting;
       child.settled = false;
