@@ -63,6 +63,7 @@ void tick(self_pointer self, std::uint64_t number) {
 
 void reconfigure(self_pointer self, routing_plan_ptr plan) {
   auto& state = self->state;
+  ++state.seen;
   const auto wanted = state.endpoint->no;
   const auto& endpoints = plan->config->endpoints;
   for (std::size_t i = 0; i < endpoints.size(); ++i) {

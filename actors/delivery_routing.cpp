@@ -329,6 +329,7 @@ void on_recorded(delivery_self self, std::vector<record_result> results) {
 
 void on_lease(delivery_self self, shard_ownership ownership) {
   auto& state = self->state;
+  ++state.seen;
   state.given.ownership = ownership;
   if (!state.restored)
     return; // owned as soon as the breaker is known

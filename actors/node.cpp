@@ -17,6 +17,8 @@ constexpr milliseconds beat_gap{500};
 // to have changed.
 constexpr milliseconds unknown_number_gap{60'000};
 
+constexpr milliseconds restart_look_up_retry{500}; // while the database is away
+
 const std::string by_number = "#"; // no slug and no id begins so
 
 void tell(node_self self, tenant_child& child, ingest_request_ptr request) {
@@ -48,9 +50,14 @@ void forget(node_self self, tenant_no tenant) {
   const auto it = state.tenants.find(tenant);
   if (it == state.tenants.end())
     return;
-  const auto is_its = [&](const auto& each) { return each.second == tenant; };
-  std::erase_if(state.by_slug_or_id, is_its);
-  std::erase_if(state.by_slug, is_its);
+  const auto unlist = [tenant](auto& names, const std::string& name) {
+    if (const auto found = names.find(name); found != names.end() && found->second == tenant)
+      names.erase(found);
+  };
+  const auto& config = *it->second.config;
+  unlist(state.by_slug_or_id, config.slug);
+  unlist(state.by_slug_or_id, to_string(config.id));
+  unlist(state.by_slug, config.slug);
   state.tenants.erase(it);
 }
 
@@ -88,6 +95,46 @@ void on_ingest(node_self self, ingest_request_ptr request) {
   lookup.requests.push_back(std::move(request));
 }
 
+void not_found(node_self self, const std::string& key, const tenant_lookup& lookup) {
+  auto& state = self->state;
+  if (lookup.restarting != 0)
+    forget(self, lookup.restarting); // STORE closes what a deleted tenant has
+  if (!lookup.changed) {             // else it may be there by now
+    if (state.unknown_until.size() >= unknown_kept_max)
+      state.unknown_until.clear();
+    const auto gap = key.starts_with(by_number) ? unknown_number_gap : state.given.context->limits.refresh_gap;
+    state.unknown_until[key] = self->clock().now() + gap;
+  }
+  for (const auto& request : lookup.requests)
+    request->ticket.answer(ingest_result::unknown);
+}
+
+void not_answered(node_self self, const tenant_lookup& lookup) {
+  if (lookup.restarting != 0)
+    self->delayed_send(self, restart_look_up_retry, atom::restart::value, lookup.restarting);
+  for (const auto& request : lookup.requests)
+    request->ticket.answer(ingest_result::unavailable);
+}
+
+// A tenant's first supervisor, or the one that a restart has waited for.
+void start_supervisor(node_self self, tenant_config_ptr config, const tenant_lookup& lookup) {
+  auto& state = self->state;
+  const auto tenant = config->no;
+  auto& child = state.tenants[tenant];
+  const bool first = !child.config;
+  if (child.actor || (!first && lookup.restarting == 0))
+    return; // it runs, or its time to be restarted has not come
+  child.config = std::move(config);
+  spawn_supervisor(self, tenant, child, !first);
+  if (lookup.changed)
+    self->send(child.actor, atom::changed::value);
+  if (first)
+    return;
+  state.given.context->counts.actor_restarts.add();
+  child.retry_at.reset();
+  note_transition(child.history, {child.since, child.history.front().to, "running", "restarted"});
+}
+
 void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr> loaded) {
   auto& state = self->state;
   const auto found = state.lookups.find(key);
@@ -95,25 +142,14 @@ void on_loaded(node_self self, const std::string& key, result<tenant_config_ptr>
     return;
   const auto lookup = std::move(found->second);
   state.lookups.erase(found);
-  const bool unknown = loaded ? !*loaded : loaded.error().status == 404;
-  if (!loaded || unknown) {
-    if (unknown) {
-      if (state.unknown_until.size() >= unknown_kept_max)
-        state.unknown_until.clear();
-      const auto gap = key.starts_with(by_number) ? unknown_number_gap : state.given.context->limits.refresh_gap;
-      state.unknown_until[key] = self->clock().now() + gap;
-    }
-    for (const auto& request : lookup.requests)
-      request->ticket.answer(unknown ? ingest_result::unknown : ingest_result::unavailable);
-    return;
-  }
+  if (loaded ? !*loaded : loaded.error().status == 404)
+    return not_found(self, key, lookup);
+  if (!loaded)
+    return not_answered(self, lookup);
   state.unknown_until.erase(key);
   const auto tenant = (*loaded)->no;
-  auto& child = state.tenants[tenant];
-  if (!child.actor && !child.quarantined) {
-    child.config = std::move(*loaded);
-    spawn_supervisor(self, tenant, child, child.budget.total != 0);
-  }
+  start_supervisor(self, std::move(*loaded), lookup);
+  auto& child = state.tenants.at(tenant);
   if (!child.actor)
     return; // the tickets answer 503
   for (const auto& request : lookup.requests)
@@ -161,9 +197,12 @@ void on_leases(node_self self, const std::vector<shard_lease>& mine) {
     state.life.enter(state.given.context->wall_now(), mine.empty() ? "waiting_for_leases" : "owner", "leases");
 }
 
+// One that waits for its restart is looked up then.
 void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
   auto& state = self->state;
   state.unknown_until.clear(); // one of them may be new
+  for (auto& [key, lookup] : state.lookups)
+    lookup.changed = true;
   for (const auto tenant : tenants) {
     const auto it = state.tenants.find(tenant);
     if (it == state.tenants.end())
@@ -216,17 +255,15 @@ void on_down(node_self self, const caf::down_msg& down) {
   log_event(spdlog::level::err, "tenant supervisor quarantined", {{"tenant", child.config->slug}});
 }
 
+// Never from what its predecessor was spawned with: that may be an old url or secret, an endpoint that may not send any
+// more, or lack one whose rows are due.
 void restart_supervisor(node_self self, tenant_no tenant) {
   auto& state = self->state;
   const auto it = state.tenants.find(tenant);
   if (it == state.tenants.end() || it->second.actor)
     return;
-  const bool quarantined = std::exchange(it->second.quarantined, false); // its time is over
-  state.given.context->counts.actor_restarts.add();
-  spawn_supervisor(self, tenant, it->second, true);
-  it->second.retry_at.reset();
-  note_transition(it->second.history,
-                  {it->second.since, quarantined ? "quarantined" : "restarting", "running", "restarted"});
+  it->second.quarantined = false; // its time is over
+  look_up(self, by_number + std::to_string(tenant), tenant).restarting = tenant;
 }
 
 void beat(node_self self) {

@@ -21,7 +21,7 @@ namespace postrider {
 
 struct tenant_child {
   tenant_supervisor_actor actor; ///< nothing while it waits to be restarted, or is quarantined
-  tenant_config_ptr config;      ///< as it was spawned with
+  tenant_config_ptr config;      ///< as it was spawned with: looked up anew for each restart
   restart_budget budget;
   bool quarantined = false;
   std::uint64_t routed = 0; ///< messages that the supervisor counts too
@@ -30,10 +30,12 @@ struct tenant_child {
   std::optional<wall_time> retry_at{}; ///< while there is no actor
 };
 
-/// Who asks for a tenant that has no supervisor yet: requests (by slug or id), due hints (by number).
+/// Who asks for a tenant that has no supervisor: requests (by slug or id), due hints and a restart (by number).
 struct tenant_lookup {
   std::deque<ingest_request_ptr> requests; ///< at most engine_limits::waiting_requests_max
   std::map<endpoint_no, wall_time> due;
+  tenant_no restarting = 0; ///< a supervisor that crashed waits for it
+  bool changed = false;     ///< some configuration did meanwhile: what is on its way may be too old
 };
 
 /// Told by NODE's own turns: readiness asks whether the actors make progress.

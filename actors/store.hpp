@@ -163,6 +163,12 @@ public:
   virtual void recorded(std::vector<record_result> results) = 0;  ///< from STORE
 };
 
+enum class deleted_closing : std::uint8_t {
+  done,
+  unavailable, ///< the database did not answer, or `under` is no longer the shard's fence
+  not_deleted, ///< nothing was changed: that tenant has no deleted endpoint of that number
+};
+
 // ------------------------------------------------------------------------------------------------ node-wide reports
 
 struct shard_lease {
@@ -225,9 +231,9 @@ public:
                                  std::function<void(std::optional<std::size_t>)> done) = 0;
 
   /// Makes every live delivery of a deleted endpoint `dead`, `endpoint_deleted` (in pages; in-flight ones too: nobody
-  /// runs them). Calls back with whether the database answered.
+  /// runs them). That it is deleted is the database's word, not the caller's, whose configuration may be old.
   virtual void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
-                             std::function<void(bool)> done) = 0;
+                             std::function<void(deleted_closing)> done) = 0;
 
   /// The tenant's configuration, secrets decrypted; a null pointer when there is no such tenant or it is deleted.
   virtual void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) = 0;

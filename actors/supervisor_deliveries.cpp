@@ -19,17 +19,20 @@ std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoi
   return std::nullopt;
 }
 
-// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3). Those of a deleted
-// tenant are closed by STORE's own job.
+// The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3). Or it is newer than the
+// plan: then STORE touches nothing, and the plan is loaded anew; what is due is told again. Those of a deleted tenant
+// are closed by STORE's own job.
 void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
   auto& state = self->state;
   if (state.gone || !state.closing_deleted.insert(endpoint).second)
     return;
-  state.given.context->database.close_deleted(state.given.config->no, endpoint, state.given.config->shard,
-                                              state.given.ownership.under,
-                                              [me = tenant_supervisor_actor{self}, endpoint](bool done) {
-                                                caf::anon_send(me, atom::closed::value, endpoint, done);
-                                              });
+  state.given.context->database.close_deleted(
+    state.given.config->no, endpoint, state.given.config->shard, state.given.ownership.under,
+    [me = tenant_supervisor_actor{self}, endpoint](deleted_closing came_of) {
+      if (came_of == deleted_closing::not_deleted)
+        caf::anon_send(me, atom::changed::value);
+      caf::anon_send(me, atom::closed::value, endpoint, came_of == deleted_closing::done);
+    });
 }
 
 void close_credits(tenant_supervisor_state& state, endpoint_no endpoint) {
@@ -284,9 +287,10 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
       close_deleted(self, gone);
       continue;
     }
-    if (child.phase == child_phase::running)
+    if (child.phase == child_phase::running) {
+      ++child.routed; // it may make it claim
       self->send(child.actor, atom::plan::value, state.plan);
-    else if (child.phase == child_phase::quarantined) {
+    } else if (child.phase == child_phase::quarantined) {
       child.budget = {};
       child.phase = child_phase::waiting;
       child.settled = false;

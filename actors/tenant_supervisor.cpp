@@ -181,8 +181,10 @@ void on_leases(self_pointer self, shard_ownership ownership) {
   state.given.ownership = ownership;
   state.life.enter(state.given.context->wall_now(), ownership.under != 0 ? "owner" : "not_owner", "leases");
   for (auto& [endpoint, child] : state.deliveries)
-    if (child.phase == child_phase::running)
+    if (child.phase == child_phase::running) {
+      ++child.routed;
       self->send(child.actor, atom::leases::value, ownership.epoch, ownership.under);
+    }
   close_after_crash(self);
 }
 

@@ -155,8 +155,8 @@ inline const std::string interrupt_endpoint_sql = mine_head + R"sql(
 ))sql" + std::string{interrupt_tail};
 
 /// The `victims` (id, fence, state, updated_at) become dead; an attempt that is in flight gets its row as interrupted.
-/// Answers how many there were, and for which shards the lease held.
-inline std::string close_tail(delivery_reason reason) {
+/// Answers how many there were, for which shards the lease held, and `more`.
+inline std::string close_tail(delivery_reason reason, const std::string& more = {}) {
   return R"sql(
 , p as (
   update delivery
@@ -177,23 +177,27 @@ inline std::string close_tail(delivery_reason reason) {
   select tenant_no, 0, -count(*) filter (where was = 0), -count(*) filter (where was = 1), -count(*) filter (where was = 2), 0, count(*), 0
   from p group by tenant_no
 )
-select (select count(*) from victims), (select shards from held)
-)sql";
+select (select count(*) from victims), (select shards from held))sql" +
+         more;
 }
 
-/// A page of a deleted endpoint's live rows, those in flight too: nobody runs them. $1 shards (one)  $2 fences (one) $3
-/// endpoint $4 limit  $5 lowest id that may have ridden
+/// A page of a deleted endpoint's live rows, those in flight too: nobody runs them. Who asks may not know an endpoint
+/// because it is newer than what he knows: nothing is touched unless it is deleted here. Answers whether it is, too.
+/// $1 shards (one)  $2 fences (one)  $3 endpoint  $4 limit  $5 lowest id that may have ridden  $6 tenant
 inline const std::string close_deleted_sql = mine_head + R"sql(
-, victims as materialized (
+, gone as materialized (
+  select no from endpoint where no = $3::bigint and tenant_no = $6::bigint and deleted_at is not null
+), victims as materialized (
   (select id, fence, state, updated_at from delivery
    where shard = any ($1::smallint[]) and endpoint_no = $3::bigint and next_attempt_at is not null and state < 3
-     and exists (select from mine)
+     and exists (select from mine) and exists (select from gone)
    limit $4::integer)
   union all
   (select id, fence, state, updated_at from delivery
    where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state < 3 and exists (select from mine)
+     and exists (select from gone)
    limit $4::integer)
-))sql" + close_tail(delivery_reason::endpoint_deleted);
+))sql" + close_tail(delivery_reason::endpoint_deleted, ", exists (select from gone)");
 
 /// A page of the live rows of one endpoint of a deleted tenant. An attempt that runs may end and record its outcome
 /// until its deadline; a first attempt that rode gets one by expose_rides_sql. $1 shards (one)  $2 fences (one)  $3
@@ -219,13 +223,14 @@ select (select count(*) from exposed), (select shards from held)
 )sql";
 
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3
-/// false: of endpoints that may not send (paused, disabled) nothing, for it waits; those that are deleted are told, for
-/// what they have is closed. A deleted tenant's are left out: they are closed, not sent.
+/// false: of endpoints that may not send (paused, disabled, or their tenant is) nothing, for it waits; those that are
+/// deleted are told, for what they have is closed. A deleted tenant's are left out: they are closed, not sent.
 inline const std::string due_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
 select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
 where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz
   and (select deleted_at from tenant where no = first.tenant_no) is null
-  and ($3::boolean or (select status = 0 or deleted_at is not null from endpoint where no = first.endpoint_no) is not false)
+  and ($3::boolean or (select deleted_at is not null or (status = 0 and (select enabled from tenant where no = first.tenant_no))
+                       from endpoint where no = first.endpoint_no) is not false)
 )sql";
 
 /// Which endpoints of deleted tenants have something scheduled. $1 shards

@@ -130,16 +130,15 @@ session_result<std::optional<std::size_t>> claimer::close_interrupted(session& o
   });
 }
 
-session_result<std::optional<bool>> claimer::close_deleted(session& on, endpoint_no endpoint, shard_no shard,
-                                                           fence under, const uuid& rides_from) {
+session_result<deleted_page> claimer::close_deleted(session& on, tenant_no tenant, endpoint_no endpoint, shard_no shard,
+                                                    fence under, const uuid& rides_from) {
   binary_array shards{array_type::int2}, fences{array_type::int8};
   shards.add(shard);
   fences.add(under);
   return on.call([&](pqxx::connection_base& connection) {
     const auto row = pqxx::nontransaction{connection}.exec_prepared1(
-      "close_deleted", parameter(shards), parameter(fences), endpoint, page_size, to_string(rides_from));
-    const bool mine = row[1].as<std::int64_t>() != 0;
-    return mine ? std::optional{row[0].as<int>() >= page_size} : std::nullopt;
+      "close_deleted", parameter(shards), parameter(fences), endpoint, page_size, to_string(rides_from), tenant);
+    return deleted_page{row[1].as<std::int64_t>() != 0, row[2].as<bool>(), row[0].as<int>() >= page_size};
   });
 }
 

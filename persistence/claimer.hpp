@@ -12,6 +12,13 @@
 
 namespace postrider {
 
+/// What closing a page of a deleted endpoint's rows came to.
+struct deleted_page {
+  bool owned = false;   ///< the lease is ours; else nothing was looked at
+  bool deleted = false; ///< the endpoint is; else nothing was touched
+  bool more = false;    ///< there may be further rows
+};
+
 /// Claims, on the thread of the claim session. Remembers for each endpoint below which due time only dead index entries
 /// are left; once a minute it looks without that bound. Not thread-safe.
 class claimer {
@@ -27,10 +34,9 @@ public:
                                                                       fence under,
                                                                       const std::vector<delivery_id>& known,
                                                                       const uuid& rides_from);
-  /// One page of a deleted endpoint's live rows becomes dead. Whether there may be more; nothing where the lease is not
-  /// ours.
-  static session_result<std::optional<bool>> close_deleted(session& on, endpoint_no endpoint, shard_no shard,
-                                                           fence under, const uuid& rides_from);
+  /// One page of a deleted endpoint's live rows becomes dead.
+  static session_result<deleted_page> close_deleted(session& on, tenant_no tenant, endpoint_no endpoint, shard_no shard,
+                                                    fence under, const uuid& rides_from);
 
 private:
   struct bound {

@@ -285,20 +285,22 @@ void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no
 }
 
 void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
-                                   std::function<void(bool)> done) {
+                                   std::function<void(deleted_closing)> done) {
   auto& p = *parts_;
   p.claim.post({[=, this, &p](session& on) -> std::optional<session_failure> {
                   const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
-                  const auto more = claimer::close_deleted(on, endpoint, shard, under, from);
-                  if (!more)
-                    return more.error();
-                  if (more->value_or(false))
+                  const auto page = claimer::close_deleted(on, tenant, endpoint, shard, under, from);
+                  if (!page)
+                    return page.error();
+                  if (page->owned && page->more)
                     close_deleted(tenant, endpoint, shard, under, done); // behind the claims that wait
                   else
-                    done(more->has_value());
+                    done(!page->owned    ? deleted_closing::unavailable
+                         : page->deleted ? deleted_closing::done
+                                         : deleted_closing::not_deleted);
                   return std::nullopt;
                 },
-                [done] { done(false); }});
+                [done] { done(deleted_closing::unavailable); }});
 }
 
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {

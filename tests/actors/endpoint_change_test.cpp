@@ -67,6 +67,28 @@ BOOST_AUTO_TEST_CASE(an_endpoint_whose_delivery_has_left_goes_on_at_once_where_t
   BOOST_TEST(world.in_state(delivery_state::succeeded) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(an_endpoint_that_is_resumed_while_its_delivery_asks_to_leave_goes_on_at_once) {
+  changing world;
+  world.become(endpoint_status::paused);
+  world.submit({.id = "a"});
+  world.settle();
+  world.polls = false;
+  world.advance(29'990ms);
+  BOOST_REQUIRE(world.actor(delivery_path).has_value());
+  ++world.config.version;
+  world.config.endpoints[0].status = endpoint_status::active;
+  world.put(world.config);
+  world.database.run();
+  world.run_actors();
+  world.database.run(); // the supervisor has the configuration in its mailbox
+  world.pass(10ms);     // and at this moment DELIVERY has been idle for long enough
+  world.settle();
+  world.advance(1s);
+  BOOST_TEST(world.counts.actors_passivated.value() == 0U);
+  BOOST_TEST(world.in_state(delivery_state::succeeded) == 1U);
+  world.check_attempts();
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_in_while_an_endpoint_is_paused_is_sent_when_that_ends) {
   changing world;
   world.become(endpoint_status::paused);

@@ -88,7 +88,7 @@ public:
       [&](auto& d, auto&) { d.close_interrupted(tenant, endpoint, shard, under, std::move(known), std::move(done)); });
   }
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
-                     std::function<void(bool)> done) override {
+                     std::function<void(deleted_closing)> done) override {
     with([&](auto& d, auto&) { d.close_deleted(tenant, endpoint, shard, under, std::move(done)); });
   }
   /// The next look-up throws in its caller, NODE.

@@ -55,10 +55,12 @@ public:
     return out;
   }
   void change_tenant(const conformance_tenant& tenant) override {
-    auto changed = std::make_shared<tenant_config>(*configs_.at(tenant.no));
-    ++changed->version;
-    configs_[tenant.no] = changed;
-    fake_.put_tenant(changed);
+    change(tenant, [](tenant_config&) {});
+  }
+  void delete_endpoint(const conformance_tenant& tenant, std::size_t index) override {
+    change(tenant, [&](tenant_config& config) {
+      std::erase_if(config.endpoints, [&](const auto& each) { return each.no == tenant.endpoints.at(index); });
+    });
   }
   fence fence_of(shard_no shard) override {
     for (const auto& each : events_.held())
@@ -91,6 +93,15 @@ public:
   fake_store& fake() { return fake_; }
 
 private:
+  template <class Change>
+  void change(const conformance_tenant& tenant, Change how) {
+    auto changed = std::make_shared<tenant_config>(*configs_.at(tenant.no));
+    ++changed->version;
+    how(*changed);
+    configs_[tenant.no] = changed;
+    fake_.put_tenant(changed);
+  }
+
   recorded_events events_;
   fake_store fake_{events_};
   std::map<tenant_no, std::shared_ptr<tenant_config>> configs_;

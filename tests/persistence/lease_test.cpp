@@ -141,10 +141,11 @@ BOOST_AUTO_TEST_CASE(nothing_counts_as_closed_under_a_lease_that_is_another_node
   world.subject().close_interrupted(tenant.no, tenant.endpoints[0], tenant.shard, under, {},
                                     [&](std::optional<std::size_t> closed) { interrupted.set_value(closed); });
   BOOST_TEST(!interrupted.get_future().get().has_value());
-  std::promise<bool> deleted;
+  std::promise<deleted_closing> deleted;
+  world.delete_endpoint(tenant, 0);
   world.subject().close_deleted(tenant.no, tenant.endpoints[0], tenant.shard, under,
-                                [&](bool closed) { deleted.set_value(closed); });
-  BOOST_TEST(!deleted.get_future().get());
+                                [&](deleted_closing came_of) { deleted.set_value(came_of); });
+  BOOST_TEST((deleted.get_future().get() == deleted_closing::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(stopping_commits_what_was_accepted_and_releases_the_leases) {

@@ -113,6 +113,11 @@ void postgres_world::change_tenant(const conformance_tenant& tenant) {
   sql("select touch_tenant(" + std::to_string(tenant.no) + ")");
 }
 
+void postgres_world::delete_endpoint(const conformance_tenant& tenant, std::size_t index) {
+  sql("update endpoint set deleted_at = clock_timestamp() where no = " + std::to_string(tenant.endpoints.at(index)));
+  change_tenant(tenant);
+}
+
 fence postgres_world::fence_of(shard_no shard) {
   for (const auto& each : events_.held())
     if (each.shard == shard)

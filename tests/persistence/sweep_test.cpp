@@ -173,6 +173,26 @@ BOOST_AUTO_TEST_CASE(endpoints_that_may_not_send_are_due_to_nobody_but_to_a_take
   BOOST_TEST(events.was_due(tenant.endpoints[0])); // what it has is closed
 }
 
+BOOST_AUTO_TEST_CASE(the_endpoints_of_a_disabled_tenant_are_due_to_nobody_but_to_a_take_over) {
+  lease("1 hour");
+  in_flight(0, "now() - interval '1 second'", world.now(), 0, 0);
+  in_flight(0, "now() - interval '1 second'", world.now(), 1, 0);
+  world.sql("update endpoint set deleted_at = now() where no = " + std::to_string(tenant.endpoints[1]));
+  const auto enable = [&](const char* enabled) {
+    world.sql("update tenant set enabled = " + std::string{enabled} + " where no = " + std::to_string(tenant.no));
+    events.forget_due();
+  };
+  enable("false");
+  BOOST_TEST(!sweeps.poll_due(on));
+  BOOST_TEST(!events.was_due(tenant.endpoints[0]));
+  BOOST_TEST(events.was_due(tenant.endpoints[1])); // deleted: what it has is closed all the same
+  BOOST_TEST(!sweeps.sweep(on));                   // the first after the lease was taken
+  BOOST_TEST(events.was_due(tenant.endpoints[0]));
+  enable("true");
+  BOOST_TEST(!sweeps.poll_due(on));
+  BOOST_TEST(events.was_due(tenant.endpoints[0]));
+}
+
 BOOST_AUTO_TEST_CASE(a_change_is_seen_whatever_the_clocks_said_before) {
   configuration_poll changes{events};
   const auto other = world.add_tenant();

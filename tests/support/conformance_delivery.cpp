@@ -246,6 +246,36 @@ void closing_interrupted_attempts_spares_the_known_and_uses_up_no_step(store_und
   BOOST_TEST(on.counters(tenant.no) == on.counted(tenant.no), boost::test_tools::per_element());
 }
 
+deleted_closing close_deleted(store_under_test& on, const conformance_tenant& tenant, tenant_no asked) {
+  std::mutex mutex;
+  std::optional<deleted_closing> answered;
+  on.subject().close_deleted(asked, tenant.endpoints[0], tenant.shard, on.fence_of(tenant.shard),
+                             [&](deleted_closing answer) {
+                               const std::lock_guard lock{mutex};
+                               answered = answer;
+                             });
+  BOOST_REQUIRE(on.eventually([&] {
+    const std::lock_guard lock{mutex};
+    return answered.has_value();
+  }));
+  return *answered;
+}
+
+void the_live_deliveries_of_a_living_endpoint_are_not_closed_whatever_the_caller_believes(store_under_test& on) {
+  const auto tenant = on.add_tenant();
+  const auto under = on.fence_of(tenant.shard);
+  const auto riding = send_and_commit(on, make_accept_item(on.now(), tenant, "riding", 1, under));
+  const auto waiting = send_and_commit(on, make_accept_item(on.now(), tenant, "waiting"));
+  BOOST_TEST((close_deleted(on, tenant, tenant.no) == deleted_closing::not_deleted));
+  on.delete_endpoint(tenant, 1); // its neighbour
+  BOOST_TEST((close_deleted(on, tenant, tenant.no) == deleted_closing::not_deleted));
+  on.delete_endpoint(tenant, 0);
+  BOOST_TEST((close_deleted(on, tenant, tenant.no + 1'000) == deleted_closing::not_deleted)); // not that tenant's
+  BOOST_TEST((read(on, riding.deliveries[0]).state == delivery_state::in_flight));
+  BOOST_TEST((read(on, waiting.deliveries[0]).state == delivery_state::pending));
+  BOOST_TEST(on.counters(tenant.no) == on.counted(tenant.no), boost::test_tools::per_element());
+}
+
 void the_live_deliveries_of_a_deleted_endpoint_become_dead(store_under_test& on) {
   const auto tenant = on.add_tenant();
   const auto under = on.fence_of(tenant.shard);
@@ -253,17 +283,8 @@ void the_live_deliveries_of_a_deleted_endpoint_become_dead(store_under_test& on)
   const auto done = send_and_commit(on, make_accept_item(on.now(), tenant, "done", 1, under));
   BOOST_REQUIRE(record(on, end_of_attempt(on, tenant, done.deliveries[0], 1, delivery_state::succeeded)).recorded);
   const auto waiting = send_and_commit(on, make_accept_item(on.now(), tenant, "waiting"));
-  std::mutex mutex;
-  std::optional<bool> answered;
-  on.subject().close_deleted(tenant.no, tenant.endpoints[0], tenant.shard, under, [&](bool answer) {
-    const std::lock_guard lock{mutex};
-    answered = answer;
-  });
-  BOOST_REQUIRE(on.eventually([&] {
-    const std::lock_guard lock{mutex};
-    return answered.has_value();
-  }));
-  BOOST_TEST(*answered);
+  on.delete_endpoint(tenant, 0);
+  BOOST_TEST((close_deleted(on, tenant, tenant.no) == deleted_closing::done));
   for (const auto id : {riding.deliveries[0], waiting.deliveries[0]}) {
     const auto row = read(on, id);
     BOOST_TEST((row.state == delivery_state::dead));
@@ -317,6 +338,8 @@ std::vector<conformance_case> delivery_cases() {
     {"an_attempt_past_its_deadline_is_listed", an_attempt_past_its_deadline_is_listed},
     {"closing_interrupted_attempts_spares_the_known_and_uses_up_no_step",
      closing_interrupted_attempts_spares_the_known_and_uses_up_no_step},
+    {"the_live_deliveries_of_a_living_endpoint_are_not_closed_whatever_the_caller_believes",
+     the_live_deliveries_of_a_living_endpoint_are_not_closed_whatever_the_caller_believes},
     {"the_live_deliveries_of_a_deleted_endpoint_become_dead", the_live_deliveries_of_a_deleted_endpoint_become_dead},
     {"the_counters_add_up_over_a_life", the_counters_add_up_over_a_life},
   };

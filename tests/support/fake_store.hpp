@@ -94,7 +94,7 @@ public:
   void close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                          std::vector<delivery_id> known, std::function<void(std::optional<std::size_t>)> done) override;
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
-                     std::function<void(bool)> done) override;
+                     std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override;
   void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) override;

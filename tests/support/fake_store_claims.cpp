@@ -80,19 +80,24 @@ void fake_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no sha
   });
 }
 
-void fake_store::close_deleted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
-                               std::function<void(bool)> done) {
+void fake_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
+                               std::function<void(deleted_closing)> done) {
   jobs_.push_back([=, this, done = std::move(done)] {
-    if (available_ && holds(shard, under))
-      for (auto& [id, each] : deliveries_)
-        if (each.endpoint == endpoint && !is_final(each.state)) {
-          if (each.state == delivery_state::in_flight)
-            interrupt(each);
-          move(each, delivery_state::dead);
-          each.reason = delivery_reason::endpoint_deleted;
-          each.next_attempt_at.reset();
-        }
-    done(available_);
+    if (!available_ || !holds(shard, under))
+      return done(deleted_closing::unavailable);
+    const auto found = tenants_.find(tenant);
+    if (found == tenants_.end() || std::any_of(found->second->endpoints.begin(), found->second->endpoints.end(),
+                                               [&](const auto& living) { return living.no == endpoint; }))
+      return done(deleted_closing::not_deleted);
+    for (auto& [id, each] : deliveries_)
+      if (each.endpoint == endpoint && !is_final(each.state)) {
+        if (each.state == delivery_state::in_flight)
+          interrupt(each);
+        move(each, delivery_state::dead);
+        each.reason = delivery_reason::endpoint_deleted;
+        each.next_attempt_at.reset();
+      }
+    done(deleted_closing::done);
   });
 }
 

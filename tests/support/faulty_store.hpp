@@ -37,7 +37,7 @@ public:
     behind_.close_interrupted(tenant, endpoint, shard, under, std::move(known), std::move(done));
   }
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
-                     std::function<void(bool)> done) override {
+                     std::function<void(deleted_closing)> done) override {
     pass("close_deleted");
     behind_.close_deleted(tenant, endpoint, shard, under, std::move(done));
   }

@@ -63,6 +63,7 @@ public:
   /// By state, from the counters and from the deliveries themselves.
   virtual std::array<std::int64_t, delivery_state_count> counters(tenant_no tenant) = 0;
   virtual std::array<std::int64_t, delivery_state_count> counted(tenant_no tenant) = 0;
+  virtual void delete_endpoint(const conformance_tenant& tenant, std::size_t index) = 0;
 };
 
 struct conformance_case {
