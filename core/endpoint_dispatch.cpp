@@ -81,7 +81,8 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
       suspend(now.mono);
   } else {
     claim_not_before_.reset();
-    looked_ = answer.overdue.empty(); // else there may be more than a page of them
+    if (answer.under == under_)
+      looked_ = answer.overdue.empty(); // else there may be more than a page of them
     next_due_ = answer.next_due;
     if (due_meanwhile_)
       schedule(*due_meanwhile_);

@@ -22,6 +22,13 @@ bool worth_dividing(const session_failure& failure) {
   return failure.what == session_failure::kind::rejected || failure.sqlstate == "57014" || failure.sqlstate == "23514";
 }
 
+// The database's answer to a statement that was committed. A refused row, or one whose time was over, is none.
+bool is_confirmed(const queued_accept& each) {
+  using enum accept_outcome;
+  const auto outcome = each.item->outcome;
+  return outcome == accepted || outcome == duplicate || outcome == stale;
+}
+
 std::size_t asked_rides(std::span<const queued_accept> items) {
   std::size_t out = 0;
   for (const auto& each : items)
@@ -135,7 +142,7 @@ void accept_writer::write(std::vector<queued_accept> batch) {
   done.reserve(batch.size());
   for (auto& each : batch)
     (each.item->outcome == accept_outcome::waiting ? back : done).push_back(std::move(each));
-  if (back.empty())
+  if (std::any_of(done.begin(), done.end(), is_confirmed))
     progress_.done(clock_type::now());
   else
     progress_.failed(clock_type::now());

@@ -178,8 +178,7 @@ void outcome_writer::run() {
       continue;
     }
     std::vector<outcome_write> back;
-    write(batch, back);
-    if (back.empty())
+    if (write(batch, back))
       progress_.done(clock_type::now());
     else
       progress_.failed(clock_type::now());
@@ -188,7 +187,7 @@ void outcome_writer::run() {
   }
 }
 
-void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_write>& back) {
+bool outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_write>& back) {
   const auto started = clock_type::now();
   auto results = write_outcomes(session_, writes);
   if (!results)
@@ -200,22 +199,23 @@ void outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_
   metrics_.record_commit_latency.observe(static_cast<std::uint64_t>(
     std::chrono::duration_cast<std::chrono::microseconds>(clock_type::now() - started).count()));
   tell(writes, std::move(*results));
+  return true;
 }
 
-void outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes,
+bool outcome_writer::failed(const session_failure& failure, std::span<outcome_write> writes,
                             std::vector<outcome_write>& back) {
   using enum session_failure::kind;
   if (failure.what == rejected && writes.size() > 1) {
-    write(writes.first(writes.size() / 2), back);
-    write(writes.subspan(writes.size() / 2), back);
-    return;
+    const bool first = write(writes.first(writes.size() / 2), back);
+    const bool second = write(writes.subspan(writes.size() / 2), back);
+    return first || second;
   }
   if (failure.what == rejected) {
     spdlog::error("store: one outcome is refused by the database delivery={} sqlstate={} detail={}",
                   to_string(writes.front().delivery), failure.sqlstate, failure.detail);
     // Its row is in flight still; where it rode, the look for open rides must find it.
     tell(writes, {{writes.front().delivery, writes.front().ticket, false, std::nullopt}}, false);
-    return;
+    return false;
   }
   if (failure.what == lost) {
     pause_ = backoff_.next();
@@ -227,6 +227,7 @@ void outcome_writer::failed(const session_failure& failure, std::span<outcome_wr
                  failure.sqlstate, failure.detail);
   }
   back.insert(back.end(), std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.end()));
+  return false;
 }
 
 void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_result> results, bool ended) {

@@ -40,9 +40,10 @@ public:
 private:
   void run();
   bool ensure_connected();
-  /// Appends results of what could be decided; what remains undecided is put back.
-  void write(std::span<outcome_write> writes, std::vector<outcome_write>& back);
-  void failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back);
+  /// Tells what could be decided; what remains undecided is put back. Whether a statement was committed: where each row
+  /// is refused nothing remains, and yet nothing was recorded.
+  bool write(std::span<outcome_write> writes, std::vector<outcome_write>& back);
+  bool failed(const session_failure& failure, std::span<outcome_write> writes, std::vector<outcome_write>& back);
   /// `ended`: their rides are over, as far as this process knows.
   void tell(std::span<outcome_write> writes, std::vector<record_result> results, bool ended = true);
 

@@ -181,6 +181,9 @@ result<void> postgres_store::start() {
   // From here on something is expected of them, also of one that hangs in its very first call.
   for (auto* each : {&p.pulses->poll, &p.pulses->claim, &p.pulses->lookup, &p.pulses->outcome})
     each->beat(clock_type::now());
+  const auto writers = static_cast<std::size_t>(std::clamp(p.options.accept_writers, 1, 4));
+  for (std::size_t i = 0; i < writers; ++i)
+    p.pulses->accept.at(i).beat(clock_type::now());
   p.upkeep.start();
   p.maintenance.start();
   p.poll.start();
@@ -189,9 +192,9 @@ result<void> postgres_store::start() {
   p.recorder = std::make_unique<outcome_writer>(p.outcomes, p.rides, p.reports, *p.options.counts,
                                                 session_of(p.options, "outcome", true, record_statements()), p.dog,
                                                 &p.pulses->outcome);
-  for (int i = 0; i < std::clamp(p.options.accept_writers, 1, 4); ++i)
-    p.writers.push_back(std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog,
-                                                        &p.pulses->accept.at(static_cast<std::size_t>(i))));
+  for (std::size_t i = 0; i < writers; ++i)
+    p.writers.push_back(
+      std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog, &p.pulses->accept.at(i)));
   return {};
 }
 

@@ -264,6 +264,22 @@ BOOST_AUTO_TEST_CASE(while_it_is_paused_only_what_is_overdue_is_looked_for_once_
   BOOST_TEST(bench.out.starts.empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_looked_for_under_a_former_fence_is_looked_for_again) {
+  auto paused = window_of(1);
+  paused.active = false;
+  dispatch_bench bench{paused};
+  bench.due();
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value());
+  bench.own(dispatch_bench::fence_ + 1); // while the answer is on its way
+  claim_answer former;
+  former.under = dispatch_bench::fence_;
+  former.next_due = bench.wall;
+  bench.claimed(former);
+  BOOST_REQUIRE(bench.wake());
+  BOOST_REQUIRE(bench.out.wanted_claim.has_value());
+  BOOST_TEST(bench.out.wanted_claim->limit == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(drain_releases_what_is_ready_and_is_idle_when_the_rest_has_ended) {
   dispatch_bench bench{window_of(1)};
   bench.ride(1, 2);

@@ -26,7 +26,7 @@ struct writing {
     options.statements = accept_statements();
     writer.emplace(
       accept_environment{queue, events, rides, reports, counts, *world.clock, [this] { ++partitions_asked; }}, options,
-      dog);
+      dog, &progress);
   }
   event_id push(accept_item_ptr item, std::chrono::milliseconds patience) {
     item->deadline = std::chrono::steady_clock::now() + patience;
@@ -55,6 +55,7 @@ struct writing {
   conformance_tenant tenant = world.add_tenant();
   watchdog dog;
   metrics counts;
+  pulse progress;
   recorded_events events;
   availability reports{events, counts};
   open_rides rides;
@@ -185,9 +186,61 @@ BOOST_AUTO_TEST_CASE(what_is_put_aside_comes_back_in_its_time_and_expires_like_t
   BOOST_TEST((outcome_of(first) == accept_outcome::unavailable));
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_refuses_each_event_is_no_progress) {
+  const auto poisoned = [&](const char* name) {
+    auto item = make_accept_item(world.now(), tenant, name);
+    auto what = std::make_shared<event>(*item->what);
+    what->type = "no\xfftext";
+    item->what = what;
+    return item;
+  };
+  const std::vector bad{push(poisoned("a"), 60s), push(poisoned("b"), 60s)};
+  start();
+  for (const auto id : bad)
+    BOOST_TEST((outcome_of(id) == accept_outcome::rejected));
+  BOOST_TEST(!progress.last().has_value()); // told before the answers
+  const auto good = push(make_accept_item(world.now(), tenant, "c"), 60s);
+  BOOST_TEST((outcome_of(good) == accept_outcome::accepted));
+  BOOST_TEST(progress.last().has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(outcome_writers)
+
+BOOST_AUTO_TEST_CASE(a_database_that_refuses_each_outcome_is_no_progress) {
+  postgres_world world{{.start = false}};
+  watchdog dog;
+  metrics counts;
+  pulse progress;
+  recorded_events events;
+  availability reports{events, counts};
+  open_rides rides;
+  record_queue queue{counts};
+  session_options options;
+  options.url = world.url();
+  options.role = "outcome";
+  options.statements = record_statements();
+  const auto owner = std::make_shared<recorded_results>();
+  const auto write_at = [&](wall_time started, std::uint8_t salt) {
+    outcome_write write;
+    write.delivery = {make_uuid_v7(world.now(), {1, 2, salt})};
+    write.owner = owner;
+    write.number = 1;
+    write.attempt = {started, 3ms, attempt_outcome::succeeded, attempt_reason::none, 200, {}};
+    return write;
+  };
+  const wall_time too_early{-24h * 365 * 7'000}; // before the first time that PostgreSQL knows
+  queue.push({write_at(too_early, 1), write_at(too_early, 2), write_at(too_early, 3)});
+  outcome_writer writer{queue, rides, reports, counts, options, dog, &progress};
+  BOOST_REQUIRE(eventually([&] { return owner->count() == 3U; }));
+  queue.push({write_at(too_early, 4)});
+  BOOST_REQUIRE(eventually([&] { return owner->count() == 4U; })); // so the first batch is over
+  BOOST_TEST(!progress.last().has_value());
+  queue.push({write_at(too_early, 5), write_at(world.now(), 6)}); // one of them is committed
+  BOOST_REQUIRE(eventually([&] { return owner->count() == 6U; }));
+  BOOST_TEST(eventually([&] { return progress.last().has_value(); }));
+}
 
 BOOST_AUTO_TEST_CASE(a_ride_whose_outcome_the_database_refuses_is_still_looked_for) {
   postgres_world world{{.start = false}};
