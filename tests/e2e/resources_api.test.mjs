@@ -164,7 +164,10 @@ describe('sources and endpoints that change', () => {
       await make_source('standard', 'standard-webhooks', { secrets: ['whsec_MDEyMzQ1Njc4OWFiY2RlZg=='] });
       assert.deepEqual(await refused('POST', `${sources}/standard/rotate-secret`, { secret: 'not base64!', overlap_s: 0 }), ['/secret bad-format']);
       assert.equal((await operator.ask('POST', `${sources}/nobody/rotate-secret`, { secret: 'x', overlap_s: 0 })).status, 404);
-      await make_source('many', 'github', { secrets: Array.from({ length: 10 }, (_, i) => `s${i}`) });
+      const many = (length) => ({ name: 'many', provider: 'github', secrets: Array.from({ length }, (_, i) => `s${i}`) });
+      assert.deepEqual(await refused('POST', sources, many(10)), ['/secrets too-long']); // none of them would ever end
+      await operator.create(sources, many(9));
+      await operator.expect(200, 'POST', `${sources}/many/rotate-secret`, { secret: 'w', overlap_s: 60 });
       const full = await operator.ask('POST', `${sources}/many/rotate-secret`, { secret: 'x', overlap_s: 60 });
       assert.deepEqual([full.status, full.body.code], [409, 'too-many-secrets']);
     });
