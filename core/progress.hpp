@@ -102,16 +102,7 @@ class transit_watch {
 public:
   static constexpr milliseconds quiet{5'000};
   /// The last progress, as seen at `now`.
-  mono_time look(std::uint64_t told, std::uint64_t taken, mono_time now) noexcept {
-    if (std::exchange(told_, told) != told)
-      told_at_ = now;
-    const bool moved = std::exchange(taken_, taken) != taken;
-    if (moved || !told_at_ || now - *told_at_ > quiet)
-      since_.reset();
-    else if (!since_)
-      since_ = now;
-    return since_.value_or(now);
-  }
+  mono_time look(std::uint64_t told, std::uint64_t taken, mono_time now) noexcept;
 
 private:
   std::uint64_t told_ = 0, taken_ = 0;
