@@ -17,7 +17,7 @@ namespace postrider {
 struct uuid {
   std::array<std::uint8_t, 16> bytes{};
 
-  friend auto operator<=>(const uuid&, const uuid&) = default;
+  friend auto operator<=>(const uuid&, const uuid&) = default; // NOLINT(modernize-use-nullptr): no pointer is here
   [[nodiscard]] bool is_nil() const noexcept { return *this == uuid{}; }
 };
 
@@ -38,7 +38,7 @@ template <class Tag>
 struct strong_id {
   uuid value;
 
-  friend auto operator<=>(const strong_id&, const strong_id&) = default;
+  friend auto operator<=>(const strong_id&, const strong_id&) = default; // NOLINT(modernize-use-nullptr): likewise
 };
 
 struct tenant_tag {
