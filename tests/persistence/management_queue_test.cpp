@@ -87,7 +87,9 @@ BOOST_AUTO_TEST_SUITE(turns_of_management_calls)
 
 BOOST_AUTO_TEST_CASE(a_tenant_has_one_worker_however_much_it_asks_for) {
   queue_fixture f;
-  for (int i = 0; i < 10; ++i)
+  BOOST_TEST(f.usual("greedy"));
+  BOOST_TEST(f.begun(1).size() == 1U); // two workers that start at once may tell of it in either order
+  for (int i = 1; i < 10; ++i)
     BOOST_TEST(f.usual("greedy"));
   f.usual("acme");
   BOOST_TEST((f.begun(2) == strings{"greedy", "acme"}));
