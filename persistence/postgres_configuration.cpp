@@ -28,6 +28,8 @@ std::string postgres_configuration(std::uint64_t memory_bytes, bool durable, con
          "shared_buffers = " +
          std::to_string(durable ? buffers : 32) +
          "MB\n"
+         // As the main segment is made: /dev/shm may be small, or not there for an unprivileged user, in a container.
+         "dynamic_shared_memory_type = sysv\n"
          "max_wal_size = 4GB\n"
          "min_wal_size = " +
          std::string{durable ? "512MB" : "80MB"} +
