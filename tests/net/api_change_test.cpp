@@ -1,4 +1,5 @@
 #include "net/api_routes.hpp"
+#include "tests/net/api_answers.hpp"
 #include "tests/net/server_fixture.hpp"
 #include "tests/net/test_certificates.hpp"
 
@@ -17,16 +18,6 @@ struct change_fixture : server_fixture {
   std::string sources = "/v1/tenants/acme/sources";
   std::string endpoints = "/v1/tenants/acme/endpoints";
 
-  static std::vector<std::string> errors(const http_answer& answer) {
-    std::vector<std::string> out;
-    const auto document = answer.json();
-    for (const auto& one : document.at("errors").as_array())
-      out.push_back(json::value_to<std::string>(one.at("pointer")) + " " + json::value_to<std::string>(one.at("code")));
-    return out;
-  }
-  static std::string text(const json::value& object, const char* name) {
-    return json::value_to<std::string>(object.at(name));
-  }
   http_answer patch(const std::string& path, const std::string& body) { return call("PATCH", path, admin, body); }
   /// What is refused, and that nothing has changed by it.
   std::vector<std::string> refused(const std::string& path, const std::string& body) {

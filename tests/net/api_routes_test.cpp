@@ -1,6 +1,7 @@
 #include "net/api_routes.hpp"
 
 #include "net/api_page.hpp"
+#include "tests/net/api_answers.hpp"
 #include "tests/net/server_fixture.hpp"
 
 using namespace postrider;
@@ -15,19 +16,6 @@ struct api_fixture : server_fixture {
   std::string admin = store.add_key(api_role::tenant_admin, acme);
   std::string viewer = store.add_key(api_role::tenant_viewer, acme);
   std::string base = "/v1/tenants/acme";
-
-  /// `pointer code` of each error, in order.
-  static std::vector<std::string> errors(const http_answer& answer) {
-    std::vector<std::string> out;
-    const auto document = answer.json();
-    for (const auto& one : document.at("errors").as_array())
-      out.push_back(boost::json::value_to<std::string>(one.at("pointer")) + " " +
-                    boost::json::value_to<std::string>(one.at("code")));
-    return out;
-  }
-  static std::string text(const boost::json::value& object, const char* name) {
-    return boost::json::value_to<std::string>(object.at(name));
-  }
 };
 
 const std::string github = R"({"name":"github","provider":"github","secrets":["s3cret"]})";

@@ -1,5 +1,6 @@
 #include "net/keyed_call.hpp"
 
+#include "tests/net/api_answers.hpp"
 #include "tests/net/server_fixture.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -17,17 +18,6 @@ struct tenant_fixture : server_fixture {
   std::string viewer = store.add_key(api_role::tenant_viewer, acme);
   std::string base = "/v1/tenants/acme";
 
-  static std::vector<std::string> errors(const http_answer& answer) {
-    std::vector<std::string> out;
-    const auto document = answer.json();
-    for (const auto& one : document.at("errors").as_array())
-      out.push_back(boost::json::value_to<std::string>(one.at("pointer")) + " " +
-                    boost::json::value_to<std::string>(one.at("code")));
-    return out;
-  }
-  static std::string text(const boost::json::value& object, const char* name) {
-    return boost::json::value_to<std::string>(object.at(name));
-  }
   http_answer post(const std::string& path, const std::string& key, const std::string& body,
                    const std::string& idempotency_key) {
     raw_client client{public_address()};

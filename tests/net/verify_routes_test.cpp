@@ -1,6 +1,7 @@
 // The vectors of all providers through the HTTP interface: a source is made of each case, and verify-sample asked.
 #include "config/presets.hpp"
 #include "core/signature.hpp"
+#include "tests/net/api_answers.hpp"
 #include "tests/net/server_fixture.hpp"
 #include "tests/support/provider_vectors.hpp"
 
@@ -148,13 +149,6 @@ BOOST_AUTO_TEST_CASE(the_providers_are_listed_with_their_schemes) {
 }
 
 BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_source_or_a_sample_is_named) {
-  const auto errors = [](const http_answer& answer) {
-    std::vector<std::string> out;
-    const auto document = answer.json();
-    for (const auto& one : document.at("errors").as_array())
-      out.push_back(json::value_to<std::string>(one.at("pointer")) + " " + json::value_to<std::string>(one.at("code")));
-    return out;
-  };
   const auto make = [&](std::string_view body) {
     return call("POST", "/v1/tenants/acme/sources", op, std::string{body});
   };
