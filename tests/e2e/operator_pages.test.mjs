@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { Api } from './support/api.mjs';
-import { Workspace } from './support/daemon.mjs';
+import { readiness, Workspace } from './support/daemon.mjs';
 import { post_webhook } from './support/github.mjs';
 import { Receiver } from './support/receiver.mjs';
 import { in_parallel, until } from './support/until.mjs';
@@ -20,10 +20,6 @@ describe('the pages of operators', () => {
   const endpoints = new Map(); // slug -> ids
   const ingest = (slug, secret = source_secret) =>
     post_webhook(`${daemon.public_url}/in/${slug}/github`, { secret, body: '{"a":1}', id: randomUUID() });
-  const readiness = async () => {
-    const response = await fetch(`${daemon.operator_url}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    return { status: response.status, body: await response.json() };
-  };
   const metric = async (line) => {
     const text = await (await fetch(`${daemon.operator_url}/metrics`)).text();
     const found = text.split('\n').find((each) => each.startsWith(`${line} `));
@@ -47,7 +43,7 @@ describe('the pages of operators', () => {
       });
       endpoints.set(slug, made.data.map((endpoint) => endpoint.id));
     });
-    await until(async () => (await readiness()).status === 200, { what: 'readiness' });
+    await until(async () => (await readiness(daemon)).status === 200, { what: 'readiness' });
     for (const slug of awake) for (let i = 0; i < 3; ++i) assert.equal((await ingest(slug)).status, 200);
   }, { timeout: 180_000 });
   after(async () => {
@@ -227,7 +223,7 @@ describe('the pages of operators', () => {
   });
 
   test('every part of readiness is told, and as a metric', async () => {
-    const { status, body } = await readiness();
+    const { status, body } = await readiness(daemon);
     assert.equal(status, 200);
     assert.deepEqual(Object.keys(body.dependencies).sort(), ['database', 'delivery', 'draining', 'leases']);
     for (const name of Object.keys(body.dependencies)) assert.equal(await metric(`postrider_ready{dependency="${name}"}`), 1, name);
@@ -239,7 +235,7 @@ describe('the pages of operators', () => {
     await api.get('/actors'); // the database confirms the key
     workspace.signal_database('SIGSTOP');
     try {
-      await until(async () => (await readiness()).status === 503, { deadline_ms: 5_000, what: '503 of /readyz' });
+      await until(async () => (await readiness(daemon)).status === 503, { deadline_ms: 5_000, what: '503 of /readyz' });
       const page = await until(async () => {
         const { status, body } = await api.ask('GET', '/actors?limit=250');
         return status === 200 && body;
@@ -258,7 +254,7 @@ describe('the pages of operators', () => {
     } finally {
       workspace.signal_database('SIGCONT');
     }
-    await until(async () => (await readiness()).status === 200, { deadline_ms: 30_000, what: 'readiness' });
+    await until(async () => (await readiness(daemon)).status === 200, { deadline_ms: 30_000, what: 'readiness' });
     const page = await until(async () => {
       const { status, body } = await api.ask('GET', '/actors?limit=250');
       return status === 200 && body.nodes[0].error === null && body;

@@ -136,6 +136,12 @@ export class Daemon {
   }
 }
 
+/** What `/readyz` says: `{ status, body }`. */
+export async function readiness(daemon) {
+  const response = await fetch(`${daemon.operator_url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+  return { status: response.status, body: await response.json() };
+}
+
 /** A temporary directory with an embedded PostgreSQL in it, and everything that was started there. */
 export class Workspace {
   directory = mkdtempSync(join(tmpdir(), 'pr-'));
