@@ -55,6 +55,7 @@ public:
 
   void start(store& database, sender& requests) {
     config_.set("scheduler.max-threads", options_.scheduler_threads);
+    config_.set("scheduler.policy", caf::atom("sharing"));
     system_.emplace(config_);
     context_.emplace(engine_context{.node_name = options_.node_name,
                                     .database = database,
