@@ -62,7 +62,8 @@ public:
                                     .requests = requests,
                                     .counts = counts_,
                                     .verifiers = directory_,
-                                    .wall_now = [this] { return clock_.now(); }});
+                                    .wall_now = [this] { return clock_.now(); },
+                                    .limits = {.disable_after = options_.disable_after}});
     const auto top = system_->spawn(node, node_arguments{&*context_, beat_});
     {
       const std::lock_guard lock{handles_mutex_};

@@ -22,6 +22,7 @@ struct engine_limits {
   milliseconds refresh_gap{100};            ///< a tenant's version is looked up at most so often for negative answers
   milliseconds plan_wait_max{4'000};        ///< how long a request waits for a configuration before 503
   std::size_t waiting_requests_max = 1'024; ///< requests that wait for a tenant or a plan, per tenant; beyond: 503
+  milliseconds disable_after{0};            ///< an endpoint that only fails for so long is disabled; 0: never
   std::size_t plans_max =
     4; ///< how often an event is planned before 503: each time the database refused the plan as stale
 };

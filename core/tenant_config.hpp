@@ -64,6 +64,7 @@ struct endpoint_config {
   std::vector<source_no> sources;                           ///< empty: all, published events included
   std::vector<std::pair<std::string, std::string>> headers; ///< custom, in order
   std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
+  std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
   endpoint_status status = endpoint_status::active;
   std::vector<secret> secrets; ///< newest first: each signs

@@ -124,6 +124,7 @@ engine::parts::parts(engine_options given)
     , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
     , actors{{.node_name = options.values.node.name,
               .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads),
+              .disable_after = std::chrono::seconds{options.values.delivery.disable_after_s},
               .failed =
                 [this](const std::string& why) {
                   fail({500, "actors-failed", "the node's actors ended: " + why});

@@ -64,10 +64,24 @@ claim_result read_claim(const pqxx::result& rows) {
   return out;
 }
 
+pqxx::result run_claim(pqxx::connection_base& connection, const claim_request& request,
+                       const std::optional<wall_time>& lower) {
+  pqxx::nontransaction transaction{connection};
+  const auto run = [&](const char* statement, auto... more) {
+    return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
+                                     parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
+                                     lower ? parameter(*lower) : std::string{"-infinity"}, claim_bytes_max, more...);
+  };
+  return request.backoff_before ? run("claim_reaching_back", parameter(*request.backoff_before)) : run("claim");
+}
+
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  return {{"claim", claim_sql}, {"interrupt_endpoint", interrupt_endpoint_sql}, {"close_deleted", close_deleted_sql}};
+  return {{"claim", claim_text(false)},
+          {"claim_reaching_back", claim_text(true)},
+          {"interrupt_endpoint", interrupt_endpoint_sql},
+          {"close_deleted", close_deleted_sql}};
 }
 
 std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
@@ -95,10 +109,7 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   const auto lower = lower_bound(request.endpoint, now);
   std::optional<wall_time> last_claimed;
   auto out = on.call([&](pqxx::connection_base& connection) {
-    const auto rows = pqxx::nontransaction{connection}.exec_prepared(
-      "claim", request.shard, request.endpoint, request.under, parameter(request.now),
-      parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
-      lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due, claim_bytes_max);
+    const auto rows = run_claim(connection, request, lower);
     auto result = read_claim(rows);
     if (!result.claimed.empty())
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);

@@ -36,10 +36,12 @@ claim_result fake_store::claim_now(const claim_request& request) {
   std::stable_sort(scheduled.begin(), scheduled.end(),
                    [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
   for (auto* each : scheduled) {
-    const bool due = *each->next_attempt_at <= request.now || request.even_if_not_due;
+    const bool due =
+      *each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
+                                                each->updated_at < *request.backoff_before);
     if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = each->next_attempt_at;
-      break;
+      out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
+      continue;
     }
     move(*each, delivery_state::in_flight);
     each->under = request.under;
