@@ -1,8 +1,10 @@
 #include "persistence/accept_writer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/accept_batch.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -168,9 +170,12 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
     });
   session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started),
                                         call_deadline_min, call_deadline_max));
+  POSTRIDER_FAILPOINT_CUT("accept.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
+  POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(session_.descriptor(), SHUT_RD));
   const auto counts = write_accepts(session_, items, near_midnight());
   if (!counts)
     return failed(counts.error(), items);
+  POSTRIDER_FAILPOINT("accept.committed");
   backoff_.reset();
   environment_.counts.accept_batches.add();
   environment_.counts.accept_rows.add(counts->events);

@@ -1,9 +1,11 @@
 #include "persistence/claimer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/claim_sql.hpp"
 #include "persistence/parameters.hpp"
 
 #include <pqxx/pqxx>
+#include <sys/socket.h>
 
 #include <bit>
 #include <utility>
@@ -94,6 +96,8 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
     bounds_.clear(); // what was on its way meanwhile may lie anywhere
   const auto lower = lower_bound(request.endpoint, now);
   std::optional<wall_time> last_claimed;
+  POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
+  POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
   auto out = on.call([&](pqxx::connection_base& connection) {
     const auto rows = pqxx::nontransaction{connection}.exec_prepared(
       "claim", request.shard, request.endpoint, request.under, parameter(request.now),
@@ -106,6 +110,7 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   });
   if (!out)
     return out;
+  POSTRIDER_FAILPOINT("claim.committed");
   metrics_.claim_calls.add();
   metrics_.claim_rows.add(out->claimed.size());
   if (out->overdue_attempts.empty()) // overdue ones must stay in sight

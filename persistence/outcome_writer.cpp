@@ -1,11 +1,13 @@
 #include "persistence/outcome_writer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/record_sql.hpp"
 
 #include <pqxx/pqxx>
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -189,9 +191,12 @@ void outcome_writer::run() {
 
 bool outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_write>& back) {
   const auto started = clock_type::now();
+  POSTRIDER_FAILPOINT_CUT("outcome.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
+  POSTRIDER_FAILPOINT_CUT("outcome.unheard", ::shutdown(session_.descriptor(), SHUT_RD));
   auto results = write_outcomes(session_, writes);
   if (!results)
     return failed(results.error(), writes, back);
+  POSTRIDER_FAILPOINT("outcome.committed");
   backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());

@@ -1,5 +1,6 @@
 #include "persistence/sweeper.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/claim_sql.hpp"
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
@@ -71,9 +72,11 @@ std::optional<session_failure> sweeper::sweep(session& on) {
   const auto due = shards_.due_sweeps(std::chrono::steady_clock::now());
   if (due.empty())
     return std::nullopt;
+  POSTRIDER_FAILPOINT("sweep.before");
   const auto rides = interrupt_rides(on, due);
   if (!rides)
     return rides.error();
+  POSTRIDER_FAILPOINT("sweep.halfway");
   const auto claimed = interrupt_claimed(on, due);
   if (!claimed)
     return claimed.error();
