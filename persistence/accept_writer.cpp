@@ -171,7 +171,6 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
   session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started),
                                         call_deadline_min, call_deadline_max));
   POSTRIDER_FAILPOINT_CUT("accept.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
-  POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(session_.descriptor(), SHUT_RD));
   const auto counts = write_accepts(session_, items, near_midnight());
   if (!counts)
     return failed(counts.error(), items);

@@ -97,9 +97,10 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   const auto lower = lower_bound(request.endpoint, now);
   std::optional<wall_time> last_claimed;
   POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
-  POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
   auto out = on.call([&](pqxx::connection_base& connection) {
-    const auto rows = pqxx::nontransaction{connection}.exec_prepared(
+    pqxx::nontransaction transaction{connection};
+    POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    const auto rows = transaction.exec_prepared(
       "claim", request.shard, request.endpoint, request.under, parameter(request.now),
       parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
       lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due, claim_bytes_max);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../e2e/support/until.mjs';
 import { acted, known_failpoints } from './support/failpoints.mjs';
-import { provider_ids, Scenario } from './support/scenario.mjs';
+import { provider_ids, refuses_some, Scenario } from './support/scenario.mjs';
 
 const webhook_count = 24;
 const width = 8;
@@ -27,11 +27,6 @@ const steps = {
   'sweep.before': { starting: true },
   'sweep.halfway': { starting: true },
 };
-
-/** Every second event is refused at first, so that there are claims. */
-function refuses_some({ webhook_id, nth }) {
-  return nth === 1 && Number.parseInt(webhook_id.at(-1), 16) % 2 === 0 ? 500 : 200;
-}
 
 describe('kill -9', () => {
   let scenario;

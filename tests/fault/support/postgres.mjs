@@ -96,14 +96,24 @@ export class Postgres {
     process.kill(pid, 'SIGKILL');
     await until(() => !is_alive(pid), { what: 'the death of the postmaster' });
   }
-  /** kill -9 of one backend of the daemon: PostgreSQL then restarts all the others by itself. */
-  async kill_backend(role) {
-    const [[pid]] = await this.sql(`select pid from pg_stat_activity where application_name like 'postrider%${role}%' order by pid limit 1`);
-    process.kill(Number(pid), 'SIGKILL');
-  }
-  /** How many connections of that role there are, by process. */
+  /** The processes that serve the daemon's connections of that role, once there are any. */
   async backends(role) {
-    return (await this.sql(`select pid from pg_stat_activity where application_name like 'postrider%${role}%'`)).map(([pid]) => Number(pid));
+    const query = `select pid from pg_stat_activity where application_name = 'postrider ${role}'`;
+    const rows = await until(async () => {
+      const found = await this.sql(query);
+      return found.length > 0 && found;
+    }, { what: `a connection of ${role}` });
+    return rows.map(([pid]) => Number(pid));
+  }
+  /** kill -9 of one of them: PostgreSQL then ends all others and recovers, as after a crash. */
+  async kill_backend(role) {
+    process.kill((await this.backends(role))[0], 'SIGKILL');
+  }
+  /** Closes the connections of that role alone, as an administrator can, and waits until others stand in their place. */
+  async close_connections(role) {
+    const before = await this.backends(role);
+    await this.sql(`select pg_terminate_backend(pid, 5000) from unnest(array[${before.join(', ')}]) pid`);
+    await until(async () => (await this.backends(role)).some((pid) => !before.includes(pid)), { what: `a new connection of ${role}` });
   }
 
   #signal_all(signal) {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Api } from '../../e2e/support/api.mjs';
 import { Daemon, readiness, run } from '../../e2e/support/daemon.mjs';
 import { github_headers } from '../../e2e/support/github.mjs';
@@ -61,9 +62,13 @@ export class Scenario {
   }
 
   #environment(failpoints, env) {
-    // The sanitizer keeps what is freed; a little is enough to find what is used after.
-    const asan = { ASAN_OPTIONS: [process.env.ASAN_OPTIONS, 'quarantine_size_mb=16'].filter(Boolean).join(':') };
-    return { POSTRIDER_SHUTDOWN__LINGER_MS: '200', POSTRIDER_FAILPOINTS: failpoints, ...asan, ...env };
+    return {
+      POSTRIDER_SHUTDOWN__LINGER_MS: '200',
+      POSTRIDER_FAILPOINTS: failpoints,
+      ASAN_OPTIONS: 'quarantine_size_mb=16', // what is freed is kept; a little is enough to find what is used after
+      LSAN_OPTIONS: `print_suppressions=0:suppressions=${fileURLToPath(new URL('lsan_suppressions.txt', import.meta.url))}`,
+      ...env,
+    };
   }
   /** A daemon on the same database. `failpoints`: what is armed in it; nothing else arms any. */
   async start_daemon({ failpoints = '', env = {} } = {}) {
@@ -190,6 +195,11 @@ export class Load {
     await Promise.all(this.#lanes);
     return this.answers.filter(({ status }) => status !== 200).map(({ id }) => id);
   }
+}
+
+/** A script of the sink: every second event is refused at first, so that there are claims. */
+export function refuses_some({ webhook_id, nth }) {
+  return nth === 1 && Number.parseInt(webhook_id.at(-1), 16) % 2 === 0 ? 500 : 200;
 }
 
 /** Fresh ids of a provider. */
