@@ -47,7 +47,8 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
   std::size_t bytes = 0;
   std::vector<accept_item_ptr> batch;
   batch.reserve(done.size());
-  std::vector<delivery_id> closed; // those that do not ride; in doubt they may, and the sweep looks for them
+  std::vector<delivery_id> closed;   // those that do not ride
+  std::vector<delivery_id> doubtful; // those that may: the sweeper looks for them
   for (auto& each : done) {
     bytes += each.weight;
     if (each.item->outcome == accept_outcome::accepted) {
@@ -57,14 +58,17 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
           closed.push_back(delivery.id);
     } else {
       for (auto& delivery : each.item->deliveries) {
-        delivery.ride = false;
         if (!each.in_doubt)
           closed.push_back(delivery.id);
+        else if (delivery.ride)
+          doubtful.push_back(delivery.id);
+        delivery.ride = false;
       }
     }
     batch.push_back(std::move(each.item));
   }
   environment.rides.remove(closed);
+  environment.rides.doubt(doubtful, clock_type::now());
   environment.queue.answered(done.size(), bytes);
   environment.events.accepted(std::move(batch));
 }

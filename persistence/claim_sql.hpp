@@ -222,6 +222,14 @@ inline const std::string expose_rides_sql = mine_head + R"sql(
 select (select count(*) from exposed), (select shards from held)
 )sql";
 
+/// Those of these rides that are there and mine get a due time, likewise. $3 ids. Answers which.
+inline const std::string expose_doubtful_sql = mine_head + R"sql(
+update delivery set next_attempt_at = now()
+where id = any ($3::uuid[]) and next_attempt_at is null and state = 1 and exists (select from mine)
+  and ((shard, fence) in (select shard, fence from mine)) is true
+returning id
+)sql";
+
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3
 /// false: of endpoints that may not send (paused, disabled, or their tenant is) nothing, for it waits; those that are
 /// deleted are told, for what they have is closed. A deleted tenant's are left out: they are closed, not sent.

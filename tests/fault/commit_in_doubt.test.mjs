@@ -59,7 +59,8 @@ describe('the connection is cut', { concurrency: 2 }, () => {
 
   describe('at one claim', { concurrency: 1 }, () => {
     let scenario;
-    before(async () => (scenario = await Scenario.start({ script: refuses_some })));
+    // It is looked for after 30 s and four times this.
+    before(async () => (scenario = await Scenario.start({ script: refuses_some, endpoint: { timeout_ms: 1_000 } })));
     after(() => scenario?.close());
 
     test('claim.unheard: what nobody knows to be claimed goes on once its deadline has passed', { timeout: 90_000 }, async (t) => {
