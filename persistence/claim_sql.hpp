@@ -67,6 +67,15 @@ select 3, null, null, null, null, fence, null, null, null, null, null, null, nul
 order by 1, 17
 )sql";
 
+/// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
+/// $3 fence  $4 now  $5 the deadlines that these claims gave
+inline constexpr std::string_view expose_claimed_sql = R"sql(
+update delivery set next_attempt_at = $4::timestamptz
+where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint and state = 1
+  and next_attempt_at = any ($5::timestamptz[])
+  and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
+)sql";
+
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
 /// schedule is used up. Answers how many victims there were, how many were closed, the last victim's id, and for which
 /// shards the lease held: without it nothing was looked at.

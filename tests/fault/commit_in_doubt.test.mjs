@@ -1,5 +1,5 @@
 // The connection to PostgreSQL is cut exactly at a statement: before it is sent, or while it is committed and its answer is on
-// its way. The process lives on: nothing is lost, nothing comes twice.
+// its way. The process lives on: nothing is lost, nothing comes twice, and nothing waits for a deadline of its row.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { acted } from './support/failpoints.mjs';
@@ -20,54 +20,37 @@ function assert_was_cut(scenario, name) {
   assert.deepEqual(acted(scenario.daemon).map(({ failpoint, action }) => `${failpoint} ${action}`), [`${name} cut`]);
 }
 
-// What one of them waits for takes half a minute: both at once.
-describe('the connection is cut', { concurrency: 2 }, () => {
-  describe('at one statement', { concurrency: 1 }, () => {
-    let scenario;
-    before(async () => (scenario = await Scenario.start({ script: refuses_some })));
-    after(() => scenario?.close());
+describe('the connection is cut at', () => {
+  let scenario;
+  before(async () => (scenario = await Scenario.start({ script: refuses_some })));
+  after(() => scenario?.close());
 
-    for (const name of ['accept.before', 'accept.unheard', 'outcome.before', 'outcome.unheard', 'claim.before'])
-      test(`${name}: nobody outside feels it`, { timeout: 60_000 }, async (t) => {
-        await load_with(scenario, `${name}=cut@2`);
-        await scenario.settle();
-        assert_was_cut(scenario, name);
-        await scenario.reckon(t, name, { duplicates_max: 0 });
-      });
-
-    test('every accept: 503 in time, and who sends again gets the event that was committed', { timeout: 90_000 }, async (t) => {
-      await scenario.daemon.kill();
-      await scenario.start_daemon({ failpoints: 'accept.unheard=cut' });
-      const ids = provider_ids(4);
-      for (const answer of await Promise.all(ids.map((id) => scenario.post(id)))) {
-        assert.equal(answer.status, 503);
-        assert.ok(Number(answer.retry_after) >= 1);
-        assert.ok(answer.took_ms < 6_000, `${answer.took_ms} ms`);
-      }
-      await scenario.daemon.kill();
-      const list = ids.map((id) => `'${id}'`).join(', ');
-      const [[committed]] = await scenario.postgres.sql(`select count(*) from event where provider_event_id in (${list})`);
-      assert.equal(Number(committed), ids.length, 'each was committed, unheard');
-      const in_flight = await scenario.in_flight();
-
-      await scenario.start_daemon();
-      for (const id of ids) assert.equal((await scenario.post(id)).body.duplicate, true);
+  for (const name of ['accept.before', 'accept.unheard', 'outcome.before', 'outcome.unheard', 'claim.before', 'claim.unheard'])
+    test(`${name}: nobody outside feels it`, { timeout: 60_000 }, async (t) => {
+      await load_with(scenario, `${name}=cut@2`);
       await scenario.settle();
-      await scenario.reckon(t, 'accept.unheard, every time', { duplicates_max: in_flight });
+      assert_was_cut(scenario, name);
+      await scenario.reckon(t, name, { duplicates_max: 0 });
     });
-  });
 
-  describe('at one claim', { concurrency: 1 }, () => {
-    let scenario;
-    // It is looked for after 30 s and four times this.
-    before(async () => (scenario = await Scenario.start({ script: refuses_some, endpoint: { timeout_ms: 1_000 } })));
-    after(() => scenario?.close());
+  test('every accept: 503 in time, and who sends again gets the event that was committed', { timeout: 90_000 }, async (t) => {
+    await scenario.daemon.kill();
+    await scenario.start_daemon({ failpoints: 'accept.unheard=cut' });
+    const ids = provider_ids(4);
+    for (const answer of await Promise.all(ids.map((id) => scenario.post(id)))) {
+      assert.equal(answer.status, 503);
+      assert.ok(Number(answer.retry_after) >= 1);
+      assert.ok(answer.took_ms < 6_000, `${answer.took_ms} ms`);
+    }
+    await scenario.daemon.kill();
+    const list = ids.map((id) => `'${id}'`).join(', ');
+    const [[committed]] = await scenario.postgres.sql(`select count(*) from event where provider_event_id in (${list})`);
+    assert.equal(Number(committed), ids.length, 'each was committed, unheard');
+    const in_flight = await scenario.in_flight();
 
-    test('claim.unheard: what nobody knows to be claimed goes on once its deadline has passed', { timeout: 90_000 }, async (t) => {
-      await load_with(scenario, 'claim.unheard=cut@2');
-      await scenario.settle({ deadline_ms: 80_000 });
-      assert_was_cut(scenario, 'claim.unheard');
-      await scenario.reckon(t, 'claim.unheard', { duplicates_max: 0 });
-    });
+    await scenario.start_daemon();
+    for (const id of ids) assert.equal((await scenario.post(id)).body.duplicate, true);
+    await scenario.settle();
+    await scenario.reckon(t, 'accept.unheard, every time', { duplicates_max: in_flight });
   });
 });

@@ -130,7 +130,15 @@ export class Scenario {
     try {
       await until(async () => missing() === 0 && (await live()) === 0, { deadline_ms, every_ms: 50, what: 'the end of every delivery' });
     } catch (error) {
-      throw new Error(`${error.message}: ${missing()} acknowledged and not delivered, ${await live()} live`, { cause: error });
+      const rows = await this.postgres.sql(
+        `select event_id, state, fence, attempt_count, next_attempt_at - now(), now() - updated_at from delivery where state < 3 limit 10`,
+      );
+      const shown = rows.map((row) => `\n  ${row.join(' ')}`).join('');
+      throw new Error(
+        `${error.message}: ${missing()} acknowledged and not delivered, ${await live()} live (event, state, fence, attempts, due in, age):${shown}\n` +
+          this.daemon.stderr.slice(-4_000),
+        { cause: error },
+      );
     }
   }
 
