@@ -1,6 +1,7 @@
 #include "actors/provider_verifier.hpp"
 
 #include "actors/ingest_verdict.hpp"
+#include "core/failpoint.hpp"
 #include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 
@@ -64,6 +65,7 @@ void hand_to_store(self_pointer self, accept_item_ptr item) {
 
 void accept(self_pointer self, ingest_request& request, verification verified,
             std::shared_ptr<const fixed_answer> response) {
+  POSTRIDER_FAILPOINT("ingest.verified");
   auto& state = self->state;
   auto what = std::make_shared<event>();
   what->id = {state.random.next_id(state.given.context->wall_now())};

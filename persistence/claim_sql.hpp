@@ -80,6 +80,15 @@ order by 1, 17
 )sql";
 }
 
+/// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
+/// $3 fence  $4 now  $5 the deadlines that these claims gave
+inline constexpr std::string_view expose_claimed_sql = R"sql(
+update delivery set next_attempt_at = $4::timestamptz
+where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint and state = 1
+  and next_attempt_at = any ($5::timestamptz[])
+  and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
+)sql";
+
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
 /// schedule is used up. Answers how many victims there were, how many were closed, the last victim's id, and for which
 /// shards the lease held: without it nothing was looked at.
@@ -233,6 +242,14 @@ inline const std::string expose_rides_sql = mine_head + R"sql(
   returning id
 )
 select (select count(*) from exposed), (select shards from held)
+)sql";
+
+/// Those of these rides that are there and mine get a due time, likewise. $3 ids. Answers which.
+inline const std::string expose_doubtful_sql = mine_head + R"sql(
+update delivery set next_attempt_at = now()
+where id = any ($3::uuid[]) and next_attempt_at is null and state = 1 and exists (select from mine)
+  and ((shard, fence) in (select shard, fence from mine)) is true
+returning id
 )sql";
 
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3
