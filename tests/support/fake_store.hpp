@@ -77,6 +77,8 @@ public:
   [[nodiscard]] const row* find(delivery_id id) const;
   [[nodiscard]] std::vector<row> deliveries_of(endpoint_no endpoint) const;
   [[nodiscard]] const std::map<delivery_id, row>& deliveries() const noexcept { return deliveries_; }
+  /// Nothing: there is no such tenant.
+  [[nodiscard]] tenant_config_ptr tenant(tenant_no no) const;
   [[nodiscard]] bool has_event(event_id id) const { return events_by_id_.contains(id); }
   [[nodiscard]] const std::vector<std::pair<endpoint_no, std::string>>& disabled() const noexcept { return disabled_; }
   /// By state; what `tenant_counter` would say.
@@ -107,6 +109,7 @@ private:
   std::size_t run_accepts();
   void decide(accept_item& item);
   void insert(accept_item& item);
+  void confirm(accept_item& item) const;
   std::size_t run_writes();
   record_result write(const outcome_write& write);
   claim_result claim_now(const claim_request& request);
