@@ -21,6 +21,7 @@ struct options {
   std::uint64_t seeds = 200;
   bool twice = false; ///< each seed is run twice and must leave the same trace
   bool go_on = false; ///< after a failure
+  bool trace = false; ///< each event is told as it happens
 };
 
 std::optional<options> read_options(int count, char** words) {
@@ -33,6 +34,10 @@ std::optional<options> read_options(int count, char** words) {
     }
     if (word == "--go-on") {
       out.go_on = true;
+      continue;
+    }
+    if (word == "--trace") {
+      out.trace = true;
       continue;
     }
     const std::string_view value = i + 1 < count ? words[++i] : "";
@@ -52,8 +57,10 @@ std::optional<options> read_options(int count, char** words) {
   return out;
 }
 
-run_result run_seed(std::uint64_t seed) {
+run_result run_seed(std::uint64_t seed, bool tell) {
   postrider::simulation::simulation run{seed};
+  if (tell)
+    run.around.events.tell_all();
   auto out = run.run();
   out.seed = seed;
   return out;
@@ -64,7 +71,8 @@ run_result run_seed(std::uint64_t seed) {
 int main(int count, char** words) {
   const auto wanted = read_options(count, words);
   if (!wanted) {
-    std::fputs("usage: simulation [--seeds COUNT] [--first SEED] [--seed SEED] [--twice] [--go-on]\n", stderr);
+    std::fputs("usage: simulation [--seeds COUNT] [--first SEED] [--seed SEED] [--twice] [--go-on] [--trace]\n",
+               stderr);
     return 2;
   }
   spdlog::set_level(spdlog::level::off); // actors are made to crash by the thousand
@@ -72,9 +80,9 @@ int main(int count, char** words) {
   std::uint64_t done = 0, failed = 0, deliveries = 0, requests = 0;
   std::chrono::milliseconds virtual_time{0};
   for (auto seed = wanted->first; seed < wanted->first + wanted->seeds; ++seed) {
-    auto result = run_seed(seed);
+    auto result = run_seed(seed, wanted->trace);
     if (wanted->twice && result.failure.empty()) {
-      const auto again = run_seed(seed);
+      const auto again = run_seed(seed, false);
       if (again.hash != result.hash || again.events != result.events)
         result.failure = "the same seed left another trace";
     }

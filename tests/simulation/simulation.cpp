@@ -141,6 +141,8 @@ void simulation::start_node(int number) {
 void simulation::stop_node(int number) {
   nodes_[static_cast<std::size_t>(number)].reset();
   around.disturb(0);
+  for (auto& [shard, state] : shards_)
+    state.orphaned = state.orphaned || state.owner == number;
   std::erase_if(waiting_, [&](const auto& each) { // the provider's connection is cut: it sends again
     if (each.second.node != number)
       return false;
@@ -153,9 +155,9 @@ void simulation::crash_node(int number) {
   if (!runs(number))
     return;
   around.note("node crashes", number);
-  for (auto& [shard, state] : shards_)
-    if (state.owner == number)
-      state.trusted = false; // the lease stays until its time is over, or its successor takes it
+  for (const auto& [shard, state] : shards_)
+    if (state.owner == number && state.trusted)
+      expire(shard, around.chance.between(500ms, 6'000ms)); // or its successor takes it before
   stop_node(number);
 }
 
@@ -229,7 +231,7 @@ void simulation::sweep(shard_no shard, fence under) {
 
 void simulation::take(shard_no shard, int node) {
   auto& state = shards_.at(shard);
-  const bool free = !state.trusted && (!state.valid || state.owner < 0 || !runs(state.owner));
+  const bool free = !state.trusted && (!state.valid || state.owner < 0 || !runs(state.owner) || state.orphaned);
   if (node < 0 || !runs(node) || around.sky.database_away || (!free && state.owner != node))
     return;
   const auto former = state.owner;
@@ -244,15 +246,12 @@ void simulation::take(shard_no shard, int node) {
   sweep(shard, state.under);
 }
 
-void simulation::lapse(shard_no shard) {
+// Trust ends now, the lease later.
+void simulation::expire(shard_no shard, milliseconds after) {
   auto& state = shards_.at(shard);
-  if (!state.trusted)
-    return;
-  around.note("lapse", shard, state.owner);
   around.disturb(0);
   state.trusted = false;
-  tell_leases(state.owner, 1'500ms);
-  in(surroundings::margin, [this, shard, under = state.under] {
+  in(after, [this, shard, under = state.under] {
     auto& now = shards_.at(shard);
     if (now.under != under || now.trusted)
       return;
@@ -261,9 +260,18 @@ void simulation::lapse(shard_no shard) {
   });
 }
 
+void simulation::lapse(shard_no shard) {
+  auto& state = shards_.at(shard);
+  if (!state.trusted)
+    return;
+  around.note("lapse", shard, state.owner);
+  expire(shard, surroundings::margin);
+  tell_leases(state.owner, 1'500ms);
+}
+
 void simulation::renew(shard_no shard) {
   auto& state = shards_.at(shard);
-  if (state.trusted || state.owner < 0 || !runs(state.owner) || around.sky.database_away)
+  if (state.trusted || state.orphaned || state.owner < 0 || !runs(state.owner) || around.sky.database_away)
     return;
   around.note("renew", shard, state.owner);
   state.trusted = state.valid = true;

@@ -71,8 +71,9 @@ private:
     int owner = -1; ///< whose lease it is, or was last
     fence under = 0;
     std::int64_t epoch = 0;
-    bool trusted = false; ///< by its owner
-    bool valid = false;   ///< as the database says
+    bool trusted = false;  ///< by its owner
+    bool valid = false;    ///< as the database says
+    bool orphaned = false; ///< its process has ended: only a new fence follows
   };
   struct waiting_request {
     std::string key;
@@ -86,6 +87,7 @@ private:
   endpoint_config make_endpoint(endpoint_no no);
   void put(tenant_config config);
   void stop_node(int number);
+  void expire(shard_no shard, milliseconds after);
   void tell_leases(int node, milliseconds within);
   void sweep(shard_no shard, fence under);
   void poll();

@@ -231,7 +231,6 @@ void stormy_store::claim(claim_request request, std::function<void(claim_result)
 void stormy_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                                      std::vector<delivery_id> known,
                                      std::function<void(std::optional<std::size_t>)> done) {
-  throw_perhaps("throw close_interrupted");
   auto& rows = around_.database.rows;
   ask<std::optional<std::size_t>>(
     [=, &rows, &around = around_, known = std::move(known)] {

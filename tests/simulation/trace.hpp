@@ -24,6 +24,8 @@ public:
   /// `what` must live as long as the trace (a literal).
   void note(milliseconds at, std::string_view what, std::int64_t first = 0, std::int64_t second = 0,
             std::int64_t third = 0);
+  /// Also tells each event at once, as a line on the standard error: for looking at one seed.
+  void tell_all() noexcept { tells_ = true; }
   [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   /// One event a line, oldest first.
@@ -35,9 +37,11 @@ private:
     std::string_view what;
     std::array<std::int64_t, 3> values{};
   };
+  static std::string line(const entry& of);
   void mix(std::uint64_t value) noexcept { hash_ = (hash_ ^ value) * 0x100000001b3ULL; }
 
   std::array<entry, shown> ring_{};
+  bool tells_ = false;
   std::uint64_t count_ = 0;
   std::uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
