@@ -145,6 +145,8 @@ void simulation::advance() {
     if (node)
       node->pass_to(around.now);
   settle();
+  if (!first_violation().empty())
+    throw violation{first_violation()};
 }
 
 // ------------------------------------------------------------------------------------------------ the end
@@ -176,6 +178,7 @@ void simulation::heal() {
 
 run_result simulation::run() {
   run_result out;
+  first_violation().clear();
   const auto bad = around.chance.between(20'000ms, 150'000ms);
   try {
     plan_weather(*this, bad);

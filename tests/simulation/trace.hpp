@@ -46,10 +46,19 @@ private:
   std::uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
 
-/// `text` and then `name=value` for each.
+/// The first violation since it was emptied. Thrown in an actor's handler it ends that actor only: whoever runs the
+/// actors looks here.
+inline std::string& first_violation() {
+  static std::string text;
+  return text;
+}
+
+/// `text`, and then the values.
 template <class... Values>
 [[noreturn]] void violated(std::string text, Values... values) {
   ((text += ' ', text += std::to_string(values)), ...);
+  if (first_violation().empty())
+    first_violation() = text;
   throw violation{text};
 }
 
