@@ -109,7 +109,9 @@ void gate_check::check_open(const endpoint_runtime& runtime) const {
     violated("the breaker opened without cause: endpoint, failures in a row, of, results", endpoint_,
              failures_in_a_row_, failures_, results_);
   if (state_ == half_open) {
-    if (!probe_failed_ && !any([&](const auto& each) { return runtime.since - last_probe_at_ >= each.probe_timeout; }))
+    const bool silent = probes_running_ > 0 &&
+                        any([&](const auto& each) { return runtime.since - last_probe_at_ >= each.probe_timeout; });
+    if (!probe_failed_ && !silent)
       violated("the breaker opened again although no probe failed: endpoint", endpoint_);
     if (runtime.opened_in_a_row != opened_in_a_row_ + 1)
       violated("a failed probe does not count: endpoint, opened in a row", endpoint_, runtime.opened_in_a_row);

@@ -1,5 +1,6 @@
 #include "tests/simulation/stormy_sender.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -27,12 +28,27 @@ void stormy_sender::start(std::vector<attempt_request> attempts) {
   for (auto& each : attempts) {
     around_.note("start", around_.number_of(each.delivery), each.endpoint->no, each.number);
     gates_[each.endpoint->no].started(each, around_.wall());
-    if (told_lost(each.what->tenant))
-      violated("I7: a request is started under a lost lease: endpoint", each.endpoint->no);
+    check_may_start(each);
     const auto ticket = ++tickets_;
     running_.emplace(ticket, std::move(each));
     jobs_.at(around_.now + around_.chance.between(0ms, 5ms), [this, ticket] { first_byte(ticket); });
   }
+}
+
+void stormy_sender::check_may_start(const attempt_request& request) const {
+  const auto& endpoint = *request.endpoint;
+  if (endpoint.status != endpoint_status::active)
+    violated("a request is started although its endpoint is paused or disabled: endpoint", endpoint.no);
+  const auto running = std::count_if(running_.begin(), running_.end(),
+                                     [&](const auto& each) { return each.second.owner == request.owner; });
+  if (running >= static_cast<std::ptrdiff_t>(endpoint.max_in_flight))
+    violated("more requests at once than the window: endpoint, window", endpoint.no, endpoint.max_in_flight);
+  if (told_lost(request.what->tenant))
+    violated("I7: a request is started under a lost lease: endpoint", endpoint.no);
+  const auto* stored = around_.database.rows.find(request.delivery);
+  if (stored->state == delivery_state::in_flight && stored->attempt_count == request.number &&
+      stored->next_attempt_at && *stored->next_attempt_at <= around_.wall())
+    violated("a request is started after its claim's time was over: endpoint, attempt", endpoint.no, request.number);
 }
 
 stormy_sender::answer stormy_sender::draw_answer(const attempt_request& request) {
@@ -54,6 +70,9 @@ stormy_sender::answer stormy_sender::draw_answer(const attempt_request& request)
     out.facts = {.failure = attempt_reason::reset};
   } else if (falls(mood.refusing)) {
     out = {{.failure = attempt_reason::connect_refused}, out.after, false};
+  } else if (falls(mood.cutting)) {
+    around_.disturb(request.endpoint->no);
+    out.facts = {.failure = attempt_reason::interrupted};
   } else if (falls(mood.gone)) {
     out.facts.http_status = 410;
   } else if (falls(mood.asking_disable)) {

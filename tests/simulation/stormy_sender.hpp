@@ -35,6 +35,7 @@ private:
     milliseconds after{0};
     bool reaches = true; ///< the endpoint sees the request
   };
+  void check_may_start(const attempt_request& request) const;
   answer draw_answer(const attempt_request& request);
   void first_byte(std::uint64_t ticket);
   void end_attempt(std::uint64_t ticket, const attempt_facts& facts, bool sent, wall_time started_at);

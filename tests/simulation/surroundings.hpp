@@ -58,6 +58,7 @@ struct endpoint_mood {
   double refusing = 0; ///< no connection
   double gone = 0;     ///< 410
   double asking_disable = 0, asking_abort = 0;
+  double cutting = 0; ///< the request is cut short by SENDER itself, as at its end: `interrupted`
   milliseconds latency_max{40};
 };
 

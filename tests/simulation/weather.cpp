@@ -25,7 +25,7 @@ void spell(simulation& run, milliseconds least, milliseconds greatest, const std
 }
 
 void traffic(simulation& run, milliseconds duration) {
-  for (auto left = run.around.chance.between(5, 40); left > 0; --left)
+  for (auto left = run.around.chance.between(10, 60); left > 0; --left)
     run.in(run.around.chance.between(0ms, duration), [&run] { run.send_webhook(); });
   if (run.around.chance.chance(0.5))
     several(run, duration, 3, [&run] {
@@ -38,7 +38,9 @@ void outages(simulation& run, milliseconds duration) {
   several(run, duration, 3, [&run] {
     if (run.around.sky.database_away)
       return;
-    const auto lasts = run.around.chance.between(100ms, 20'000ms);
+    // Now and then longer than claims last: what is recorded late meets rows that look forgotten.
+    const auto lasts = run.around.chance.chance(0.15) ? run.around.chance.between(40'000ms, 90'000ms)
+                                                      : run.around.chance.between(100ms, 20'000ms);
     run.around.note("database away", lasts.count());
     run.around.sky.database_away = true;
     run.around.disturb(0);
@@ -126,20 +128,25 @@ void lost_leases(simulation& run, milliseconds duration) {
   several(run, duration, 4, [&run] {
     const auto all = run.shards();
     const auto shard = all[run.around.chance.index(all.size())];
-    run.lapse(shard);
-    run.in(run.around.chance.between(10ms, 15'000ms), [&run, shard] {
-      if (run.around.chance.chance(0.5))
-        run.renew(shard);
-      else
-        run.take(shard, static_cast<int>(run.around.chance.index(simulation::nodes_max)));
-    });
+    if (run.around.chance.chance(0.5)) // with something on its way
+      for (auto left = run.around.chance.between(5, 15); left > 0; --left)
+        run.in(run.around.chance.between(0ms, 400ms), [&run] { run.send_webhook(); });
+    run.in(run.around.chance.between(0ms, 200ms), [&run, shard] { run.lapse(shard); });
+    run.in(run.around.chance.chance(0.5) ? run.around.chance.between(210ms, 800ms)
+                                         : run.around.chance.between(1'000ms, 15'000ms),
+           [&run, shard] {
+             if (run.around.chance.chance(0.5))
+               run.renew(shard);
+             else
+               run.take(shard, static_cast<int>(run.around.chance.index(simulation::nodes_max)));
+           });
   });
 }
 
 endpoint_mood draw_mood(dice& chance) {
   endpoint_mood out;
   const auto share = [&] { return chance.chance(0.5) ? 1.0 : chance.draw(); };
-  switch (chance.index(8)) {
+  switch (chance.index(9)) {
   case 0:
     out.failing = share();
     break;
@@ -160,6 +167,9 @@ endpoint_mood draw_mood(dice& chance) {
     break;
   case 6:
     out.gone = out.asking_disable = out.asking_abort = chance.draw() * 0.1;
+    break;
+  case 7:
+    out.cutting = chance.draw() * 0.5;
     break;
   default: // slow
     out.latency_max = chance.between(100ms, 3'000ms);
@@ -223,7 +233,7 @@ void plan_weather(simulation& run, milliseconds duration) {
                             moods,       moods,         changes};
   traffic(run, duration);
   for (const auto each : kinds)
-    if (run.around.chance.chance(0.4))
+    if (run.around.chance.chance(0.45))
       each(run, duration);
 }
 
