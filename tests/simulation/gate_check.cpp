@@ -9,6 +9,8 @@ namespace {
 
 using enum breaker_state;
 
+constexpr std::uint32_t opened_in_a_row_max = 64; // the cool-down has long been at its cap
+
 std::int64_t ms(wall_time at) {
   return at.time_since_epoch().count();
 }
@@ -113,7 +115,7 @@ void gate_check::check_open(const endpoint_runtime& runtime) const {
                         any([&](const auto& each) { return runtime.since - last_probe_at_ >= each.probe_timeout; });
     if (!probe_failed_ && !silent)
       violated("the breaker opened again although no probe failed: endpoint", endpoint_);
-    if (runtime.opened_in_a_row != opened_in_a_row_ + 1)
+    if (runtime.opened_in_a_row != std::min(opened_in_a_row_ + 1, opened_in_a_row_max))
       violated("a failed probe does not count: endpoint, opened in a row", endpoint_, runtime.opened_in_a_row);
   }
   if (!runtime.next_probe_at)

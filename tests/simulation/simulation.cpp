@@ -140,6 +140,7 @@ void simulation::start_node(int number) {
 }
 
 void simulation::stop_node(int number) {
+  draining_.erase(number);
   nodes_[static_cast<std::size_t>(number)].reset();
   around.disturb(0);
   for (auto& [shard, state] : shards_)
@@ -153,7 +154,7 @@ void simulation::stop_node(int number) {
 }
 
 void simulation::crash_node(int number) {
-  if (!runs(number))
+  if (!runs(number) || healed_)
     return;
   around.note("node crashes", number);
   for (const auto& [shard, state] : shards_)
@@ -163,9 +164,10 @@ void simulation::crash_node(int number) {
 }
 
 void simulation::drain_node(int number) {
-  if (!runs(number))
+  if (!runs(number) || draining_.contains(number) || healed_)
     return;
   around.note("node drains", number);
+  draining_.insert(number);
   const auto* life = nodes_[static_cast<std::size_t>(number)].get();
   nodes_[static_cast<std::size_t>(number)]->drain();
   const auto end = around.now + around.chance.between(200ms, 10'000ms);
@@ -176,13 +178,17 @@ void simulation::drain_node(int number) {
       return; // crashed meanwhile
     if (!node->drained() && around.now < end)
       return in(100ms, [again = look.lock()] { (*again)(); });
-    around.note("node stops", number, node->drained() ? 1 : 0);
-    for (const auto& [shard, state] : shards_)
-      if (state.owner == number)
-        lapse(shard);
-    stop_node(number);
+    stop_drained(number);
   };
   in(100ms, [look] { (*look)(); });
+}
+
+void simulation::stop_drained(int number) {
+  around.note("node stops", number, nodes_[static_cast<std::size_t>(number)]->drained() ? 1 : 0);
+  for (const auto& [shard, state] : shards_)
+    if (state.owner == number)
+      lapse(shard);
+  stop_node(number);
 }
 
 int simulation::some_node() {
@@ -233,7 +239,7 @@ void simulation::sweep(shard_no shard, fence under) {
 void simulation::take(shard_no shard, int node) {
   auto& state = shards_.at(shard);
   const bool free = !state.trusted && (!state.valid || state.owner < 0 || !runs(state.owner) || state.orphaned);
-  if (node < 0 || !runs(node) || around.sky.database_away || (!free && state.owner != node))
+  if (node < 0 || !runs(node) || around.sky.database_away || (!free && (state.trusted || state.owner != node)))
     return;
   const auto former = state.owner;
   state = {node, make_fence(state.epoch + 1, static_cast<std::uint32_t>(around.chance.next())), state.epoch + 1, true,
@@ -263,7 +269,7 @@ void simulation::expire(shard_no shard, milliseconds after) {
 
 void simulation::lapse(shard_no shard) {
   auto& state = shards_.at(shard);
-  if (!state.trusted)
+  if (!state.trusted || healed_)
     return;
   around.note("lapse", shard, state.owner);
   expire(shard, surroundings::margin);

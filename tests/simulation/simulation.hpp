@@ -87,6 +87,7 @@ private:
   endpoint_config make_endpoint(endpoint_no no);
   void put(tenant_config config);
   void stop_node(int number);
+  void stop_drained(int number);
   void expire(shard_no shard, milliseconds after);
   void tell_leases(int node, milliseconds within);
   void sweep(shard_no shard, fence under);
@@ -110,6 +111,7 @@ private:
   std::map<std::uint64_t, waiting_request> waiting_;
   std::uint64_t sequence_ = 0;
   std::int64_t webhooks_ = 0;
+  std::set<int> draining_;
   bool healed_ = false;
 };
 

@@ -153,8 +153,10 @@ void simulation::advance() {
 
 void simulation::heal() {
   around.note("good weather");
-  healed_ = true;
   around.sky = {};
+  for (const auto number : std::set{draining_})
+    stop_drained(number);
+  healed_ = true;
   for (auto& [endpoint, mood] : around.moods)
     mood = {};
   for (int i = 0; i < nodes_max; ++i)
