@@ -35,6 +35,8 @@ private:
   std::function<void(std::uint64_t, const ingest_answer&)> answered_;
 };
 
+constexpr std::size_t turns_max = 200'000; // at one point of time
+
 struct configuration : caf::actor_system_config {
   configuration() {
     set("scheduler.policy", caf::atom("testing"));
@@ -125,12 +127,14 @@ public:
 
   bool work() {
     bool any = false;
-    for (;;) {
+    for (std::size_t turns = 0;;) {
       while (!scheduler_->jobs.empty()) {
         auto& jobs = scheduler_->jobs;
         std::swap(jobs.front(), jobs[around_.chance.index(jobs.size())]);
         scheduler_->run_once();
         any = true;
+        if (++turns > turns_max)
+          violated("time stands still: the actors are never done: node", number_);
       }
       told_ = leases_;
       if (!jobs_.run_one(around_.now))
