@@ -45,6 +45,8 @@ void delivery_check::seen(const attempt_request& request, const std::optional<at
   if (stored->state != delivery_state::in_flight || stored->attempt_count != request.number)
     violated("I4/I7: a request that its row does not show as under way: delivery, attempt; the row's state, attempt",
              short_id, request.number, index_of(stored->state), stored->attempt_count);
+  if (const auto held = around_.database.rows.lease(stored->shard); held != 0 && stored->under != held)
+    violated("I7: a request under another fence than the lease's: delivery, attempt", short_id, request.number);
   auto& all = sights_[request.delivery];
   if (!all.empty() && all.back().number >= request.number)
     violated("I4: an attempt's number was used before: delivery, attempt, before", short_id, request.number,

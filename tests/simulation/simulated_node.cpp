@@ -146,7 +146,7 @@ public:
   void tell_leases(std::vector<shard_lease> mine) {
     leases_.clear();
     for (const auto& each : mine)
-      leases_.insert(each.shard);
+      leases_[each.shard] = each.under;
     bridge_.leases(std::move(mine));
   }
 
@@ -162,8 +162,8 @@ public:
   stormy_store database_;
   stormy_sender requests_;
   engine_context context_;
-  std::set<shard_no> leases_; ///< as the actors will know
-  std::set<shard_no> told_;   ///< as they know
+  std::map<shard_no, fence> leases_; ///< as the actors will know
+  std::map<shard_no, fence> told_;   ///< as they know
   std::shared_ptr<bool> drained_ = std::make_shared<bool>(false);
 
   configuration configuration_;
@@ -197,6 +197,10 @@ void simulated_node::tell_due(std::vector<due_hint> hints) {
 }
 void simulated_node::tell_changed(std::vector<tenant_no> tenants) {
   implementation_->bridge_.configuration_changed(std::move(tenants));
+}
+fence simulated_node::told_fence(shard_no shard) const {
+  const auto found = implementation_->told_.find(shard);
+  return found == implementation_->told_.end() ? 0 : found->second;
 }
 void simulated_node::allow(const endpoint_config& endpoint) {
   implementation_->gates_[endpoint.no].allow(endpoint);

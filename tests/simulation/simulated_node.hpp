@@ -35,6 +35,8 @@ public:
   void submit(ingest_request request, std::uint64_t sequence);
   /// The shards that it has from now on; its actors hear of it at once.
   void tell_leases(std::vector<shard_lease> mine);
+  /// As its actors know it; 0: not theirs.
+  [[nodiscard]] fence told_fence(shard_no shard) const;
   void tell_due(std::vector<due_hint> hints);
   void tell_changed(std::vector<tenant_no> tenants);
   void allow(const endpoint_config& endpoint);

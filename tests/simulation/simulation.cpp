@@ -92,6 +92,10 @@ void simulation::make_tenants() {
 
 void simulation::put(tenant_config config) {
   for (const auto& each : config.endpoints) {
+    if (each.status == endpoint_status::active)
+      around.resting_since.erase(each.no);
+    else
+      around.resting_since.emplace(each.no, around.now);
     checks_.allow(each);
     for (const auto& node : nodes_)
       if (node)
@@ -134,8 +138,11 @@ void simulation::start_node(int number) {
     around, checks_, all, limits_, number,
     [this](std::uint64_t sequence, const ingest_answer& answer) { answered(sequence, answer); });
   node->trusts = [this, number](tenant_no tenant) {
-    const auto& shard = shards_.at(around.database.rows.tenant(tenant)->shard);
-    return shard.owner == number && shard.trusted;
+    const auto shard = around.database.rows.tenant(tenant)->shard;
+    const auto& state = shards_.at(shard);
+    // A new lease is told before it is trusted.
+    return state.owner == number && state.trusted &&
+           nodes_[static_cast<std::size_t>(number)]->told_fence(shard) == state.under;
   };
 }
 

@@ -51,6 +51,15 @@ void stormy_sender::check_may_start(const attempt_request& request) const {
     violated("a request is started after its claim's time was over: endpoint, attempt", endpoint.no, request.number);
 }
 
+// An actor that lives on, under the same fence, sends nothing again of which it has heard that it was received.
+void stormy_sender::check_not_heard(const attempt_request& request) const {
+  const auto found = heard_.find(request.delivery);
+  if (found != heard_.end() && found->second.by == request.owner &&
+      found->second.under == around_.database.rows.find(request.delivery)->under)
+    violated("I6: sent again by an actor that heard of its 2xx: endpoint, attempt", request.endpoint->no,
+             request.number);
+}
+
 stormy_sender::answer stormy_sender::draw_answer(const attempt_request& request) {
   const auto& mood = around_.moods[request.endpoint->no];
   auto& chance = around_.chance;
@@ -95,6 +104,7 @@ void stormy_sender::first_byte(std::uint64_t ticket) {
   const auto drawn = draw_answer(request);
   around_.note("request", around_.number_of(request.delivery), request.number,
                drawn.facts.http_status + static_cast<int>(drawn.facts.failure));
+  check_not_heard(request);
   if (drawn.reaches)
     checks_.seen(request, drawn.facts);
   if (drawn.facts.retry_after)
@@ -119,6 +129,8 @@ void stormy_sender::end_attempt(std::uint64_t ticket, const attempt_facts& facts
   result.sent = sent;
   result.started_at = started_at;
   result.duration = around_.wall() - started_at;
+  if (sent && facts.failure == attempt_reason::none && facts.http_status / 100 == 2)
+    heard_[request.delivery] = {request.owner, around_.database.rows.find(request.delivery)->under};
   request.owner->finished({std::move(result)});
 }
 

@@ -36,6 +36,7 @@ private:
     bool reaches = true; ///< the endpoint sees the request
   };
   void check_may_start(const attempt_request& request) const;
+  void check_not_heard(const attempt_request& request) const;
   answer draw_answer(const attempt_request& request);
   void first_byte(std::uint64_t ticket);
   void end_attempt(std::uint64_t ticket, const attempt_facts& facts, bool sent, wall_time started_at);
@@ -48,6 +49,11 @@ private:
   std::uint64_t tickets_ = 0;
   std::map<std::uint64_t, attempt_request> running_;
   std::unordered_map<delivery_id, milliseconds> retry_after_;
+  struct heard {
+    std::shared_ptr<delivery_port> by;
+    fence under = 0;
+  };
+  std::unordered_map<delivery_id, heard> heard_; ///< who was told of an answer of 2xx
 };
 
 } // namespace postrider::simulation

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr double late_share = 0.2; // of what still arrives at the database when nobody waits for it
 constexpr auto late_max = 8s;
 constexpr endpoint_no cuts_nothing = -1;
+constexpr auto heard_max = 15s; // of a change, with the slowest answers
 
 /// Only data: what a server that outlives us holds.
 outcome_write orphaned(outcome_write write) {
@@ -69,9 +70,11 @@ void stormy_store::ask(std::function<Answer()> execute, Answer away, std::functi
   on_the_wire_.emplace(wire, [execute] { execute(); });
   after(leg(), [this, wire, cuts, execute = std::move(execute), away = std::move(away), done = std::move(done)] {
     on_the_wire_.erase(wire);
+    const auto what = around_.sky.database_away ? fate::not_done : draw_fate();
+    if (what != fate::done)
+      around_.call_failed_at = around_.now;
     if (around_.sky.database_away)
       return after(around_.chance.between(1ms, 2'000ms), [done, away] { done(away); });
-    const auto what = draw_fate();
     if (what != fate::done && cuts >= 0)
       around_.disturb(cuts);
     if (what == fate::done_late && cuts >= 0)
@@ -210,8 +213,17 @@ void stormy_store::run_record(const std::shared_ptr<std::vector<outcome_write>>&
 
 // ------------------------------------------------------------------------------------------------ the rest
 
+// While an endpoint rests only what a former owner left is looked for. Its actor hears of it by a poll and a look-up.
+void stormy_store::check_may_claim(const claim_request& request) const {
+  const auto found = around_.resting_since.find(request.endpoint);
+  if (!ended_ && request.limit > 0 && found != around_.resting_since.end() &&
+      around_.now - std::max(found->second, around_.call_failed_at) > heard_max)
+    violated("rows of an endpoint are claimed although it is paused or disabled: endpoint", request.endpoint);
+}
+
 void stormy_store::claim(claim_request request, std::function<void(claim_result)> done) {
   throw_perhaps("throw claim");
+  check_may_claim(request);
   claim_result away;
   away.available = false;
   auto& rows = around_.database.rows;

@@ -54,6 +54,7 @@ private:
   };
 
   void throw_perhaps(const char* call);
+  void check_may_claim(const claim_request& request) const;
   [[nodiscard]] fate draw_fate();
   [[nodiscard]] milliseconds leg();
   void after(milliseconds delay, std::function<void()> job);

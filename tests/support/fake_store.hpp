@@ -61,6 +61,7 @@ public:
   void remove_tenant(tenant_no tenant);
   /// This process's lease of the shard; reported by `report_leases`. Fence 0: somebody else has it.
   void set_lease(shard_no shard, fence under);
+  [[nodiscard]] fence lease(shard_no shard) const { return leases_.at(static_cast<std::size_t>(shard)); }
   void report_leases();
   /// What the due poll reports: every endpoint with something scheduled until `until`, but for those that may not send.
   void poll_due(wall_time until);
