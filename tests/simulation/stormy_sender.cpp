@@ -51,11 +51,12 @@ void stormy_sender::check_may_start(const attempt_request& request) const {
     violated("a request is started after its claim's time was over: endpoint, attempt", endpoint.no, request.number);
 }
 
-// An actor that lives on, under the same fence, sends nothing again of which it has heard that it was received.
+// An actor that lives on sends nothing again of which it has heard that it was received, where nothing happened to its
+// row meanwhile: no take-over, no outage, no call that was executed when nobody waited for it any more.
 void stormy_sender::check_not_heard(const attempt_request& request) const {
   const auto found = heard_.find(request.delivery);
   if (found != heard_.end() && found->second.by == request.owner &&
-      found->second.under == around_.database.rows.find(request.delivery)->under)
+      !around_.disturbed(request.endpoint->no, found->second.started_at, around_.wall()))
     violated("I6: sent again by an actor that heard of its 2xx: endpoint, attempt", request.endpoint->no,
              request.number);
 }
@@ -130,7 +131,7 @@ void stormy_sender::end_attempt(std::uint64_t ticket, const attempt_facts& facts
   result.started_at = started_at;
   result.duration = around_.wall() - started_at;
   if (sent && facts.failure == attempt_reason::none && facts.http_status / 100 == 2)
-    heard_[request.delivery] = {request.owner, around_.database.rows.find(request.delivery)->under};
+    heard_[request.delivery] = {request.owner, started_at};
   request.owner->finished({std::move(result)});
 }
 

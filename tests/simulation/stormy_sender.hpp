@@ -51,7 +51,7 @@ private:
   std::unordered_map<delivery_id, milliseconds> retry_after_;
   struct heard {
     std::shared_ptr<delivery_port> by;
-    fence under = 0;
+    wall_time started_at{};
   };
   std::unordered_map<delivery_id, heard> heard_; ///< who was told of an answer of 2xx
 };
