@@ -118,6 +118,7 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
   state.endpoint = {given.plan->config, &given.plan->config->endpoints.at(given.plan_index)};
   state.credits = given.plan->credits.at(given.plan_index);
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_deliveries.add(1);
   state.dispatch.emplace(policy_of(*state.endpoint, state.given.context->limits.disable_after));
   state.active_at = self->clock().now();

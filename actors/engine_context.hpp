@@ -27,17 +27,6 @@ struct engine_limits {
     4; ///< how often an event is planned before 503: each time the database refused the plan as stale
 };
 
-/// What every actor of a node is given. Outlives them all.
-struct engine_context {
-  std::string node_name;
-  store& database;
-  sender& requests;
-  metrics& counts;
-  directory& verifiers;
-  std::function<wall_time()> wall_now; ///< the database's clock as seen from here
-  engine_limits limits{};
-};
-
 /// Chance for ids, seeds and jitter: one per actor, seeded from the system once. Not for secrets.
 class chance {
 public:
@@ -49,6 +38,20 @@ public:
 
 private:
   std::mt19937_64 engine_;
+};
+
+/// What every actor of a node is given. Outlives them all.
+struct engine_context {
+  std::string node_name;
+  store& database;
+  sender& requests;
+  metrics& counts;
+  directory& verifiers;
+  std::function<wall_time()> wall_now; ///< the database's clock as seen from here
+  engine_limits limits{};
+  std::function<chance()> new_chance = [] {
+    return chance{};
+  }; ///< for each actor that needs it; a simulation replays it
 };
 
 } // namespace postrider

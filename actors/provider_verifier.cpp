@@ -236,6 +236,7 @@ provider_verifier_actor::behavior_type provider_verifier(self_pointer self, prov
   auto& state = self->state;
   log_and_end_on_exception(self, given.path);
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_verifiers.add(1);
   find_source(self);
   state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "started");
