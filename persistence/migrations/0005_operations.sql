@@ -1,0 +1,38 @@
+-- What people ask of deliveries and endpoints: cancelling, resetting a breaker, erasing, and jobs over many deliveries.
+
+-- A person's wish to cancel a delivery whose attempt is running: that attempt decides. 0: nobody asked; else the number of the
+-- reason (cancelled_by_user, erased) with which the row becomes `cancelled` where it would go on living otherwise. Every statement
+-- that ends an attempt looks at it. Not indexed: updates stay HOT.
+alter table delivery add column cancel_asked smallint not null default 0;
+
+-- How often an operator has reset the breaker; part of the configuration, so that the owner of the endpoint hears of it.
+alter table endpoint add column breaker_resets integer not null default 0;
+
+-- Work over many deliveries of one tenant, a batch per transaction. Whoever runs one holds its lease, which each batch renews; after
+-- a crash another node goes on from the cursor, which is committed with the batch's own changes.
+create table job (
+  id uuid primary key,                    -- job_…
+  tenant_no bigint not null,
+  kind text not null check (kind in ('retry', 'cancel', 'replay', 'replay_missing')),
+  parameters jsonb not null,              -- persistence/job_repository.hpp
+  state text not null default 'running' check (state in ('running', 'done', 'failed')),
+  done bigint not null default 0,         -- deliveries that were changed or made
+  total bigint,                           -- null: not counted yet
+  endpoint_cursor bigint not null default 0, -- endpoint that is gone through, by its number
+  id_cursor uuid not null default '00000000-0000-0000-0000-000000000000', -- the last delivery, or event, of it that was looked at
+  end_id uuid not null,                   -- below it: what is newer is none of this job's business
+  attempts integer not null default 0,    -- batches in a row that failed
+  error text not null default '',         -- for people
+  lease_until timestamptz not null default '-infinity',
+  created_at timestamptz not null default clock_timestamp(),
+  updated_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.0);
+create index job_running on job (lease_until) where state = 'running';
+create index job_by_tenant on job (tenant_no, id);
+
+grant select, insert on job to postrider_api;
+alter table job enable row level security;
+create policy tenant_only on job to postrider_api using (tenant_no = current_tenant_no()) with check (tenant_no = current_tenant_no());
+
+-- Publishing goes through the management API: it writes the keys of what it accepts. They are hashes that begin with the tenant.
+grant select, insert on dedupe to postrider_api;
