@@ -8,7 +8,7 @@ namespace postrider {
 /// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state,
 /// under the fence and at the attempt that the writer saw (and, for a release, claimed until the same time); the
 /// attempt's row and the counters follow from what changed. A row that somebody has asked to cancel, and that would go
-/// on living, becomes `cancelled` instead. Answers the ordinals (from 0) that missed, and, marked, those that were
+/// on living, becomes `cancelled` instead; of an event that was erased no excerpt is kept. Answers the ordinals (from 0) that missed, and, marked, those that were
 /// cancelled. Neither of the
 /// columns that it changes on a ride's success is indexed, so that update is HOT.
 ///
@@ -34,7 +34,7 @@ with u as materialized (
   where delivery.id = u.id and delivery.state = u.was and delivery.fence = u.fence and delivery.attempt_count = u.number
     and (u.uncount = 0 or delivery.next_attempt_at is not distinct from u.claimed_until)
   returning delivery.id, delivery.tenant_no, u.was, delivery.state as becomes, u.becomes as wanted, u.number, u.started_at, u.duration_ms, u.outcome, u.attempt_reason,
-            u.http_status, u.excerpt, u.ordinal
+            u.http_status, case when delivery.cancel_asked = 8 then null else u.excerpt end as excerpt, u.ordinal
 ), a as (
   insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status, excerpt)
   select id, number, started_at, duration_ms, outcome, attempt_reason, http_status, excerpt from p where outcome is not null

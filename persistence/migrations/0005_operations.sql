@@ -8,26 +8,30 @@ alter table delivery add column cancel_asked smallint not null default 0;
 -- How often an operator has reset the breaker; part of the configuration, so that the owner of the endpoint hears of it.
 alter table endpoint add column breaker_resets integer not null default 0;
 
--- Work over many deliveries of one tenant, a batch per transaction. Whoever runs one holds its lease, which each batch renews; after
--- a crash another node goes on from the cursor, which is committed with the batch's own changes.
+-- Work over many deliveries of one tenant, a batch per transaction, by whichever node locks the row first. The cursor is committed
+-- with the batch's own changes: after a crash any node goes on from there, and nothing is done twice.
 create table job (
   id uuid primary key,                    -- job_…
   tenant_no bigint not null,
   kind text not null check (kind in ('retry', 'cancel', 'replay', 'replay_missing')),
-  parameters jsonb not null,              -- persistence/job_repository.hpp
+  endpoint_no bigint,                     -- null: all of the tenant's
+  states smallint[] not null,             -- of deliveries
+  event_types text[] not null default '{}', -- patterns; empty: all
+  first_id uuid not null,                 -- deliveries, and events, from that id …
+  end_id uuid not null,                   -- … and below this one: what is newer than the job is none of its business
   state text not null default 'running' check (state in ('running', 'done', 'failed')),
+  stage smallint not null default 0,      -- persistence/job_batch.hpp
+  endpoint_cursor bigint not null default 0, -- number of the endpoint that is gone through; 0: none yet
+  id_cursor uuid not null default '00000000-0000-0000-0000-000000000000', -- the last of it that was looked at
+  total bigint not null default 0,        -- as far as it is counted
   done bigint not null default 0,         -- deliveries that were changed or made
-  total bigint,                           -- null: not counted yet
-  endpoint_cursor bigint not null default 0, -- endpoint that is gone through, by its number
-  id_cursor uuid not null default '00000000-0000-0000-0000-000000000000', -- the last delivery, or event, of it that was looked at
-  end_id uuid not null,                   -- below it: what is newer is none of this job's business
-  attempts integer not null default 0,    -- batches in a row that failed
+  failures integer not null default 0,    -- batches in a row
   error text not null default '',         -- for people
-  lease_until timestamptz not null default '-infinity',
+  next_batch_at timestamptz not null default '-infinity',
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.0);
-create index job_running on job (lease_until) where state = 'running';
+create index job_running on job (next_batch_at) where state = 'running';
 create index job_by_tenant on job (tenant_no, id);
 
 grant select, insert on job to postrider_api;
