@@ -63,8 +63,9 @@ struct operations_fixture : management_fixture, delivery_withdrawal {
   void become(const delivery_id& id, delivery_state state, const std::string& more = "") const {
     const auto word = std::to_string(static_cast<int>(state));
     const auto column = std::string{to_string(state)};
-    sql("with d as (update delivery set state = " + word + ", next_attempt_at = null, attempt_count = 1" + more +
-        " where id = '" + to_string(id.value) +
+    const auto due_time = more.find("next_attempt_at") == std::string::npos ? ", next_attempt_at = null" : "";
+    sql("with d as (update delivery set state = " + word + ", attempt_count = 1" + due_time + more + " where id = '" +
+        to_string(id.value) +
         "' and state = 0 returning tenant_no) insert into tenant_counter"
         " (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled) select tenant_no, 0, -1, " +
         one_if(column == "in_flight") + one_if(column == "retry_wait") + one_if(column == "succeeded") +
