@@ -336,6 +336,7 @@ void on_recorded(delivery_self self, std::vector<record_result> results) {
     state.missed += each.recorded ? 0 : 1;
   }
   state.dispatch->recorded(inputs, now, state.effects);
+  end_withdrawals(state);
   apply(self, now);
 }
 

@@ -5,6 +5,7 @@
 #include "actors/inspection.hpp"
 #include "actors/sender.hpp"
 #include "actors/store.hpp"
+#include "actors/withdrawal.hpp"
 #include "core/metrics.hpp"
 
 #include <chrono>
@@ -38,6 +39,8 @@ public:
   /// Where LISTENER hands requests in. Before `start()` and after `stop()` every request is answered 503.
   [[nodiscard]] ingest_gate& gate() noexcept;
   [[nodiscard]] inspection& inspect() noexcept;
+  /// Where cancelled deliveries are taken back. Before `start()` and after `stop()` there is nothing to take back.
+  [[nodiscard]] delivery_withdrawal& withdrawals() noexcept;
 
   void start(store& database, sender& requests);
 

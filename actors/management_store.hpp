@@ -132,6 +132,7 @@ struct event_record {
   std::string source, type, provider_event_id, content_type;
   std::string headers; ///< `name: value\r\n` each
   std::size_t size = 0;
+  bool erased = false; ///< payload and headers are gone
   wall_time received_at{};
   std::vector<std::pair<delivery_state, std::int64_t>> deliveries; ///< counts, only those above 0
 };

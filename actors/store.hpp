@@ -108,8 +108,9 @@ struct record_result {
   delivery_id delivery;
   std::uint64_t ticket = 0;
   bool recorded = false;
-  /// When missed: what the row is now (nothing: it is gone). Same fence and attempt and already `to`: an earlier run of
-  /// the write whose answer was lost, counted as recorded by STORE itself.
+  /// When missed: what the row is now (nothing: it is gone). `cancelled` also where the attempt's end is recorded, but
+  /// somebody had asked to cancel the delivery, so that it does not go on as the write wanted. Same fence and attempt
+  /// and already `to`: an earlier run of the write whose answer was lost, counted as recorded by STORE itself.
   struct actual {
     delivery_state state = delivery_state::pending;
     fence under = 0;

@@ -125,6 +125,27 @@ void endpoint_dispatch::timer(const dispatch_now& now, dispatch_effects& out) {
   advance(now, out);
 }
 
+void endpoint_dispatch::reset_breaker(const dispatch_now& now, dispatch_effects& out) {
+  move_gate(breaker_input::reset, gate_.epoch, now, "reset_by_operator", out);
+  advance(now, out);
+}
+
+void endpoint_dispatch::withdraw(std::span<const delivery_id> deliveries, const dispatch_now& now,
+                                 dispatch_effects& out) {
+  for (const auto& each : deliveries) {
+    const auto it = open_.find(each);
+    if (it == open_.end()) {
+      if (withdrawn_.size() < withdrawn_max)
+        withdrawn_.insert(each);
+      withdrawn_until_ = now.mono + withdrawn_lasts;
+    } else if (it->second.at == phase::ready) {
+      std::erase(ready_, each);
+      release(each, it->second, now, out);
+    }
+  }
+  advance(now, out);
+}
+
 void endpoint_dispatch::drain(const dispatch_now& now, dispatch_effects& out) {
   draining_ = true;
   advance(now, out);
@@ -301,7 +322,15 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dis
     return schedule(at);
   }
   weight_ += weight;
+  if (!withdrawn_.empty() && take_withdrawn(delivery, now.mono))
+    return release(delivery, open_.at(delivery), now, out);
   ready_.push_back(delivery);
+}
+
+bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time now) {
+  if (now >= withdrawn_until_)
+    withdrawn_.clear();
+  return withdrawn_.erase(delivery) > 0;
 }
 
 void endpoint_dispatch::forget_ready() {
@@ -338,6 +367,11 @@ std::int64_t endpoint_dispatch::lendable(std::int64_t taken, mono_time now) cons
   const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1) - static_cast<std::int64_t>(open_.size());
   const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
   return std::max<std::int64_t>(0, std::min({all, fitting(), paid}) - taken);
+}
+
+bool endpoint_dispatch::records(const delivery_id& delivery) const {
+  const auto it = open_.find(delivery);
+  return it != open_.end() && it->second.at == phase::recording;
 }
 
 std::vector<delivery_id> endpoint_dispatch::known() const {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 // clang-format off
@@ -169,6 +170,10 @@ public:
   static constexpr milliseconds clock_kept_every{5'000};
   static constexpr milliseconds failing_kept_after{60'000};
 
+  /// How long a withdrawal waits for rows that are on their way here, and how many such are remembered.
+  static constexpr milliseconds withdrawn_lasts{10'000};
+  static constexpr std::size_t withdrawn_max = 16'384;
+
   explicit endpoint_dispatch(dispatch_policy policy) : policy_(std::move(policy)) {}
 
   // Inputs. Each ends by starting, claiming and releasing what the new state allows.
@@ -197,6 +202,12 @@ public:
   /// | anything else: it was changed behind our back | forgotten here and looked at again by a claim |
   void recorded(std::span<const recorded_write> results, const dispatch_now& now, dispatch_effects& out);
   void timer(const dispatch_now& now, dispatch_effects& out);
+  /// An operator closes the breaker.
+  void reset_breaker(const dispatch_now& now, dispatch_effects& out);
+  /// Somebody has asked to cancel them: none of them is sent any more, unless it is under way. What is ready is
+  /// released (STORE makes it `cancelled`); what comes within `withdrawn_lasts`, because its commit or claim came
+  /// before the wish, is released instead of held.
+  void withdraw(std::span<const delivery_id> deliveries, const dispatch_now& now, dispatch_effects& out);
   /// Shutdown: nothing new starts, what is ready is released; `idle()` tells when the rest has ended.
   void drain(const dispatch_now& now, dispatch_effects& out);
 
@@ -224,6 +235,8 @@ public:
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
   [[nodiscard]] std::optional<wall_time> next_due() const noexcept { return next_due_; }
   [[nodiscard]] bool knows(const delivery_id& delivery) const { return open_.contains(delivery); }
+  /// Its end is being written.
+  [[nodiscard]] bool records(const delivery_id& delivery) const;
   [[nodiscard]] std::vector<delivery_id> known() const;
   [[nodiscard]] const dispatch_policy& policy() const noexcept { return policy_; }
   /// How many rows may be in memory: twice the window, more while the endpoint proves quick (what it finishes in 100
@@ -247,6 +260,7 @@ private:
 
   void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
+  [[nodiscard]] bool take_withdrawn(const delivery_id& delivery, mono_time now);
   static std::int64_t weight_of(const event_ptr& what) noexcept;
   void drop_event(entry& held);
   void forget(std::unordered_map<delivery_id, entry>::iterator it);
@@ -302,7 +316,9 @@ private:
   std::optional<mono_time> suspended_since_{}; // not owned, as NODE or a claim says
   bool draining_ = false;
   std::unordered_map<delivery_id, entry> open_;
-  std::deque<delivery_id> ready_; // every one of them is in open_ with phase ready
+  std::deque<delivery_id> ready_;             // every one of them is in open_ with phase ready
+  std::unordered_set<delivery_id> withdrawn_; // not here when they were withdrawn
+  mono_time withdrawn_until_{};
   std::uint32_t sending_ = 0;
   std::int64_t weight_ = 0; // bytes of the events in open_
   std::uint64_t tickets_ = 0;

@@ -70,6 +70,7 @@ struct endpoint_config {
   std::vector<secret> secrets; ///< newest first: each signs
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
+  std::uint32_t breaker_resets = 0; ///< grows each time an operator resets its breaker: whoever sees it grow closes his
   std::shared_ptr<const endpoint_tls> tls{}; ///< none: as the node says
 };
 

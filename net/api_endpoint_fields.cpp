@@ -1,5 +1,6 @@
 #include "core/signature.hpp"
 #include "net/api_endpoint_tls.hpp"
+#include "net/api_operations.hpp"
 #include "net/api_routes.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
@@ -47,8 +48,9 @@ bool is_plain_http(const std::string& url) {
   return target && !target->tls;
 }
 
-/// Segments between dots; a star stands for a whole segment or more, never for a part of one.
-bool valid_pattern(std::string_view pattern) noexcept {
+} // namespace
+
+bool valid_event_pattern(std::string_view pattern) noexcept {
   if (!valid_event_type(pattern))
     return false;
   while (true) {
@@ -61,6 +63,8 @@ bool valid_pattern(std::string_view pattern) noexcept {
     pattern.remove_prefix(dot + 1);
   }
 }
+
+namespace {
 
 std::vector<std::string> read_texts(json_reader& reader, std::string_view name, std::size_t count_max,
                                     std::size_t length_max) {
@@ -75,7 +79,7 @@ std::vector<std::string> read_texts(json_reader& reader, std::string_view name, 
 void read_event_types(json_reader& reader, new_endpoint& out) {
   out.config.event_types = read_texts(reader, "event_types", patterns_max, 128);
   for (const auto& pattern : out.config.event_types)
-    if (!valid_pattern(pattern))
+    if (!valid_event_pattern(pattern))
       reader.error("event_types", "bad-format",
                    "a pattern is printable ASCII without spaces; * and ** are whole segments");
 }

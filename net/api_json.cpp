@@ -201,7 +201,7 @@ json::object to_json(const event_record& event) {
           {"size", event.size},
           {"headers", headers_json(event.headers)},
           {"deliveries", std::move(counts)},
-          {"status", "accepted"}};
+          {"status", event.erased ? "erased" : "accepted"}};
 }
 
 json::object to_json(const delivery_record& delivery) {

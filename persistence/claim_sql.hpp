@@ -90,15 +90,18 @@ where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint a
 )sql";
 
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
-/// schedule is used up. Answers how many victims there were, how many were closed, the last victim's id, and for which
-/// shards the lease held: without it nothing was looked at.
+/// schedule is used up; one that somebody has asked to cancel becomes `cancelled`. Answers how many victims there were,
+/// how many were closed, the last victim's id, and for which shards the lease held: without it nothing was looked at.
 inline constexpr std::string_view interrupt_tail = R"sql(
 , p as (
   update delivery
-  set state = 2, next_attempt_at = now(), updated_at = now(), last_reason = 15, last_status = 0
+  set state = case when delivery.cancel_asked > 0 then 5 else 2 end,
+      reason = case when delivery.cancel_asked > 0 then delivery.cancel_asked else delivery.reason end,
+      next_attempt_at = case when delivery.cancel_asked > 0 then null else now() end,
+      updated_at = now(), last_reason = 15, last_status = 0
   from victims
   where delivery.id = victims.id and delivery.state = 1 and delivery.fence = victims.fence
-  returning delivery.id, delivery.tenant_no, delivery.attempt_count, victims.updated_at as started_at
+  returning delivery.id, delivery.tenant_no, delivery.attempt_count, delivery.state as becomes, victims.updated_at as started_at
 ), a as (
   insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status)
   select id, attempt_count, started_at, greatest(0, least(2000000000, extract(epoch from now() - started_at) * 1000))::integer, 3, 15, 0
@@ -106,7 +109,8 @@ inline constexpr std::string_view interrupt_tail = R"sql(
   on conflict do nothing
 ), c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
-  select tenant_no, 0, 0, -count(*), count(*), 0, 0, 0 from p group by tenant_no
+  select tenant_no, 0, 0, -count(*), count(*) filter (where becomes = 2), 0, 0, count(*) filter (where becomes = 5)
+  from p group by tenant_no
 )
 select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1), (select shards from held)
 )sql";

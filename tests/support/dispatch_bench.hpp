@@ -103,6 +103,14 @@ public:
     look();
     dispatch.timer(now(), out);
   }
+  void withdraw(const std::vector<delivery_id>& deliveries) {
+    look();
+    dispatch.withdraw(deliveries, now(), out);
+  }
+  void reset_breaker() {
+    look();
+    dispatch.reset_breaker(now(), out);
+  }
   void drain() {
     look();
     dispatch.drain(now(), out);

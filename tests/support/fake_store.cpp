@@ -290,16 +290,19 @@ record_result fake_store::write(const outcome_write& write) {
       return {write.delivery, write.ticket, true, std::nullopt};
     return {write.delivery, write.ticket, false, record_result::actual{found.state, found.under}};
   }
-  move(found, write.to);
-  found.reason = write.reason;
+  const bool cancelled = found.cancel_asked != delivery_reason::none && !is_final(write.to);
+  move(found, cancelled ? delivery_state::cancelled : write.to);
+  found.reason = cancelled ? found.cancel_asked : write.reason;
   found.step = write.step;
-  found.next_attempt_at = write.next_attempt_at;
+  found.next_attempt_at = cancelled ? std::nullopt : write.next_attempt_at;
   found.attempt_count -= uncounted;
   if (write.attempt) {
     const auto& made = *write.attempt;
     found.attempts.push_back(
       {write.number, made.started_at, made.duration, made.outcome, made.reason, made.http_status, made.excerpt});
   }
+  if (cancelled)
+    return {write.delivery, write.ticket, false, record_result::actual{found.state, found.under}};
   return {write.delivery, write.ticket, true, std::nullopt};
 }
 

@@ -35,6 +35,8 @@ public:
     std::uint32_t step = 0;
     std::optional<wall_time> next_attempt_at{};
     wall_time updated_at{};
+    delivery_reason cancel_asked =
+      delivery_reason::none; ///< somebody's wish: it becomes `cancelled` instead of living on
     struct attempt {
       std::uint32_t number = 0;
       wall_time started_at{};

@@ -60,8 +60,10 @@ void fake_store::interrupt(row& found) {
                             attempt_reason::interrupted,
                             0,
                             {}});
-  move(found, delivery_state::retry_wait);
-  found.next_attempt_at = now_;
+  const bool cancelled = found.cancel_asked != delivery_reason::none;
+  move(found, cancelled ? delivery_state::cancelled : delivery_state::retry_wait);
+  found.reason = cancelled ? found.cancel_asked : found.reason;
+  found.next_attempt_at = cancelled ? std::nullopt : std::optional{now_};
 }
 
 void fake_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
