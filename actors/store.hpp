@@ -244,6 +244,9 @@ public:
   /// The tenant's configuration, secrets decrypted; a null pointer when there is no such tenant or it is deleted.
   virtual void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) = 0;
 
+  /// How many live deliveries the tenant has, on all nodes: by its counters, the latest commits included.
+  virtual void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) = 0;
+
   virtual void load_runtime(endpoint_no endpoint,
                             std::function<void(result<std::optional<endpoint_runtime>>)> done) = 0;
   /// Guarded by the fence; where the breaker's state is another than before it also leaves a row in `transition`.

@@ -1,14 +1,12 @@
 #include "core/endpoint_dispatch.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace postrider {
 
 namespace {
 
-constexpr std::uint32_t room_max = 4'096;
 // Ahead of all that can have been written by now, whatever the clocks differ.
 constexpr std::chrono::hours whole_backoff{24};
 
@@ -252,14 +250,6 @@ std::uint32_t endpoint_dispatch::claim_limit(mono_time now) const noexcept {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(paid, 0, limit));
 }
 
-std::int64_t endpoint_dispatch::affordable(mono_time now) const noexcept {
-  if (!policy_.rate)
-    return room_max;
-  const auto tokens = std::max(0.0, std::floor(tokens_left(sends_, now, *policy_.rate)));
-  return std::max<std::int64_t>(
-    1, static_cast<std::int64_t>(std::min<double>(tokens + policy_.rate->per_second, room_max)));
-}
-
 // How many more events fit into `memory_max`; one always does, while the bound is not reached.
 std::int64_t endpoint_dispatch::fitting() const noexcept {
   return weight_ >= memory_max ? 0 : std::max<std::int64_t>((memory_max - weight_) / typical_, 1);
@@ -278,24 +268,6 @@ breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epo
     catch_up_ = now.wall;
   }
   return moved;
-}
-
-// Its growth is not worth a write; that it was slowed, is held, or is as wide as ever, is.
-void endpoint_dispatch::set_clock(const endpoint_clock& clock) {
-  clock_unkept_ |= clock.window.has_value() != clock_.window.has_value() || clock.slowed_at != clock_.slowed_at ||
-                   clock.held_until != clock_.held_until;
-  clock_ = clock;
-}
-
-void endpoint_dispatch::keep_clock(const dispatch_now& now, dispatch_effects& out) {
-  if (!out.breaker_changed) { // which stores all of it
-    if (!clock_unkept_ || (kept_at_ && now.mono - *kept_at_ < clock_kept_every))
-      return;
-    out.clock_changed = true;
-  }
-  clock_unkept_ = false;
-  failing_kept_ = failing_since_.has_value();
-  kept_at_ = now.mono;
 }
 
 // ------------------------------------------------------------------------------------------------ bookkeeping

@@ -162,6 +162,7 @@ class endpoint_dispatch {
 public:
   static constexpr std::int64_t memory_max = 50LL << 20; ///< bytes of events in memory; how many: `room`, `lendable`
   static constexpr std::uint32_t claim_max = 256;        ///< rows of one claim
+  static constexpr std::uint32_t room_max = 4'096;       ///< rows in memory
   /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
   static constexpr milliseconds suspension_max{600'000};
   /// After a claim that failed, or a request that could not be sent.

@@ -101,43 +101,6 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
   learn(judged, result, sent_at, used_up, now, out);
 }
 
-void endpoint_dispatch::learn(const verdict& judged, const finished_attempt& result, mono_time sent_at, bool used_up,
-                              const dispatch_now& now, dispatch_effects& out) {
-  const bool good = judged.what == verdict::kind::success;
-  if (judged.disable_endpoint)
-    disable(judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver", out);
-  if (good)
-    set_clock(succeeded(clock_, used_up, policy_.max_in_flight));
-  else if (judged.slow_endpoint)
-    set_clock(slowed(clock_, sent_at, now.mono, result.facts.retry_after, policy_.max_in_flight));
-  const auto input = !judged.counts_for_breaker ? breaker_input::void_
-                     : good                     ? breaker_input::success
-                                                : breaker_input::failure;
-  move_gate(input, result.breaker_epoch, now, good ? "probe_succeeded" : "attempts_failed", out);
-  if (judged.counts_for_breaker)
-    note_health(good, now, out);
-}
-
-void endpoint_dispatch::note_health(bool good, const dispatch_now& now, dispatch_effects& out) {
-  if (good) {
-    clock_unkept_ |= failing_kept_;
-    failing_since_.reset();
-    return;
-  }
-  if (!failing_since_)
-    failing_since_ = now.wall;
-  const auto failing = now.wall - *failing_since_;
-  clock_unkept_ |= !failing_kept_ && failing >= failing_kept_after;
-  if (policy_.active && policy_.disable_after > milliseconds{0} && failing >= policy_.disable_after)
-    disable("failing", out);
-}
-
-void endpoint_dispatch::disable(std::string_view reason, dispatch_effects& out) {
-  policy_.active = false;
-  out.disable_endpoint = true;
-  out.disable_reason = reason;
-}
-
 void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now,
                                       dispatch_effects& out) {
   for (const auto& each : rows) {

@@ -3,6 +3,7 @@
 #include "core/backoff.hpp"
 #include "core/circuit_breaker.hpp"
 #include "core/ids.hpp"
+#include "core/ingest_quota.hpp"
 #include "core/provider_scheme.hpp"
 #include "core/shard.hpp"
 #include "core/time.hpp"
@@ -84,6 +85,7 @@ struct tenant_config {
   bool enabled = true;
   std::vector<source_config> sources;
   std::vector<endpoint_config> endpoints; ///< deleted ones are left out
+  ingest_quotas quotas{};                 ///< its own, else those of its plan
 };
 using tenant_config_ptr = std::shared_ptr<const tenant_config>;
 

@@ -7,7 +7,9 @@ namespace postrider {
 
 /// $1 tenant_no (0: by the others)  $2 slug  $3 id or null
 inline constexpr std::string_view find_tenant_sql = R"sql(
-select no, id, slug, shard, config_version, enabled, data_key from tenant
+select no, id, slug, shard, config_version, enabled, data_key, plan, (quotas ->> 'ingest_per_s')::bigint,
+       (quotas ->> 'ingest_bytes_per_s')::bigint, (quotas ->> 'backlog')::bigint
+from tenant
 where deleted_at is null and (no = $1::bigint or ($1::bigint = 0 and slug = $2::text) or ($1::bigint = 0 and id = $3::uuid))
 )sql";
 
@@ -57,6 +59,10 @@ from endpoint_secret secret join endpoint on endpoint.no = secret.endpoint_no
 where endpoint.tenant_no = $1 and endpoint.deleted_at is null and (secret.expires_at is null or secret.expires_at > clock_timestamp())
 order by secret.endpoint_no, secret.ordinal desc
 )sql";
+
+/// $1 tenant_no
+inline constexpr std::string_view count_live_sql =
+  "select coalesce(sum(pending + in_flight + retry_wait), 0)::bigint from tenant_counter where tenant_no = $1";
 
 /// $1 endpoint_no
 inline constexpr std::string_view find_runtime_sql = R"sql(

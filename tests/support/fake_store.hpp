@@ -91,6 +91,7 @@ public:
   [[nodiscard]] std::size_t accept_calls() const noexcept { return accept_calls_; }
   [[nodiscard]] std::size_t claim_calls() const noexcept { return claim_calls_; }
   [[nodiscard]] std::size_t load_calls() const noexcept { return load_calls_; }
+  [[nodiscard]] std::size_t live_calls() const noexcept { return live_calls_; }
 
   // ---- store
   bool accept(accept_item_ptr& item) override;
@@ -101,6 +102,7 @@ public:
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                      std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override;
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override;
   void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) override;
   void disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) override;
@@ -137,7 +139,7 @@ private:
   std::map<endpoint_no, endpoint_runtime> runtimes_;
   std::array<fence, shard_count> leases_{};
   std::vector<std::pair<endpoint_no, std::string>> disabled_;
-  std::size_t accept_calls_ = 0, claim_calls_ = 0, load_calls_ = 0;
+  std::size_t accept_calls_ = 0, claim_calls_ = 0, load_calls_ = 0, live_calls_ = 0;
 };
 
 } // namespace postrider::tests

@@ -119,6 +119,18 @@ void fake_store::load_tenant(tenant_key key, std::function<void(result<tenant_co
   });
 }
 
+void fake_store::count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) {
+  ++live_calls_;
+  jobs_.push_back([this, tenant, done = std::move(done)] {
+    if (!available_)
+      return done(store_unavailable());
+    std::int64_t live = 0;
+    for (const auto state : {delivery_state::pending, delivery_state::in_flight, delivery_state::retry_wait})
+      live += counters(tenant).at(static_cast<std::size_t>(state));
+    done(live);
+  });
+}
+
 void fake_store::load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) {
   jobs_.push_back([this, endpoint, done = std::move(done)] {
     if (!available_)
