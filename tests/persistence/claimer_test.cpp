@@ -1,0 +1,102 @@
+#include "core/failpoint.hpp"
+
+// The answer can be lost exactly there only in programs that have failpoints: the preset `dev`.
+#ifdef POSTRIDER_FAILPOINTS
+
+#include "persistence/claimer.hpp"
+#include "tests/persistence/postgres_world.hpp"
+#include "tests/support/conformance_steps.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace postrider;
+using namespace postrider::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr fence mine = make_fence(5, 1);
+
+/// A claimer under a lease that holds, and one delivery that is due.
+struct claiming {
+  claiming() {
+    BOOST_REQUIRE(!on.connect());
+    const auto shard = std::to_string(tenant.shard);
+    const auto number = std::to_string(tenant.no);
+    const auto event = to_string(make_uuid_v7(world.now(), random_bits()));
+    world.sql("update shard_lease set fence = " + std::to_string(mine) +
+              ", owner = gen_random_uuid(), expires_at = clock_timestamp() + interval '1 hour' where shard = " + shard);
+    world.sql("insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers,"
+              " forward_headers, body) values ('" +
+              event + "', " + number + ", 0, 'a', '1', 'text/plain', '', '', 'body')");
+    world.sql("insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed,"
+              " attempt_count, generation, step, shard, state, reason, last_reason, last_status) values ('" +
+              to_string(due.value) + "', '" + event + "', " + number + ", " + std::to_string(tenant.endpoints.at(0)) +
+              ", 0, now() - interval '1 second', now(), 1, 0, 1, 0, " + shard + ", 0, 0, 0, 0)");
+  }
+  ~claiming() { arm_failpoints({}); }
+
+  claim_request request(milliseconds lasts) {
+    claim_request out;
+    out.tenant = tenant.no;
+    out.endpoint = tenant.endpoints.at(0);
+    out.shard = tenant.shard;
+    out.under = mine;
+    out.now = world.now();
+    out.attempt_deadline = out.now + lasts;
+    out.limit = 10;
+    return out;
+  }
+  static session_options options_for(const std::string& url) {
+    session_options out;
+    out.url = url;
+    out.role = "claimer test";
+    out.pinned_plans = true;
+    out.statements = claimer::statements();
+    return out;
+  }
+
+  postgres_world world{{.start = false}};
+  conformance_tenant tenant = world.add_tenant();
+  delivery_id due{make_uuid_v7(world.now(), random_bits())};
+  watchdog dog;
+  metrics counts;
+  session on{options_for(world.url()), dog, counts};
+  claimer claims{counts};
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(claims_in_doubt, claiming)
+
+BOOST_AUTO_TEST_CASE(what_a_claim_took_whose_answer_was_lost_is_overdue_at_the_next_claim) {
+  BOOST_REQUIRE(!arm_failpoints("claim.unheard=cut@1"));
+  const auto lost = claims.claim(on, request(10min));
+  BOOST_REQUIRE(!lost);
+  BOOST_TEST((lost.error().what == session_failure::kind::lost));
+  BOOST_TEST(eventually([&] { return world.read(due)->state == delivery_state::in_flight; })); // committed, unheard
+
+  BOOST_REQUIRE(!on.connect());
+  const auto next = claims.claim(on, request(11min));
+  BOOST_REQUIRE(next.has_value());
+  BOOST_TEST(next->claimed.empty());
+  BOOST_REQUIRE(next->overdue_attempts.size() == 1U);
+  BOOST_TEST((next->overdue_attempts[0].delivery == due));
+  BOOST_TEST(next->overdue_attempts[0].number == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_that_was_heard_is_left_alone) {
+  const auto heard = claims.claim(on, request(10min));
+  BOOST_REQUIRE(heard.has_value());
+  BOOST_TEST(heard->claimed.size() == 1U);
+  BOOST_REQUIRE(!arm_failpoints("claim.before=cut@1"));
+  BOOST_REQUIRE(!claims.claim(on, request(11min))); // of another claim the answer is lost
+  BOOST_REQUIRE(!on.connect());
+  const auto next = claims.claim(on, request(12min));
+  BOOST_REQUIRE(next.has_value());
+  BOOST_TEST(next->overdue_attempts.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+#endif
