@@ -24,6 +24,12 @@ void load_breaker(self_pointer self) {
     });
 }
 
+// Each reset that the configuration tells of is carried out once.
+void follow_resets(delivery_state_data& state, const dispatch_now& now) {
+  if (std::exchange(state.breaker_resets, state.endpoint->breaker_resets) < state.endpoint->breaker_resets)
+    state.dispatch->reset_breaker(now, state.effects);
+}
+
 void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& stored) {
   auto& state = self->state;
   if (state.restored || !state.dispatch)
@@ -38,13 +44,18 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
   if (*stored) {
     const auto& known = **stored;
     state.breaker_since = known.since;
-    state.dispatch->restore(
-      restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall), now,
-      state.effects);
+    endpoint_dispatch::memory memory{
+      .gate =
+        restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall),
+      .clock = restored_clock(known.clock, now.mono, now.wall),
+      .closed_at = known.state == breaker_state::closed ? std::optional{known.since} : std::nullopt,
+      .failing_since = known.failing_since};
+    state.dispatch->restore(memory, now, state.effects);
   }
   count_open_breaker(state, state.dispatch->gate().state != breaker_state::closed);
   state.dispatch->own(state.given.ownership.under, now, state.effects);
   state.dispatch->committed(std::exchange(state.early, {}), now, state.effects);
+  follow_resets(state, now); // what was read may be older than the wish
   show_state(state, now.wall, "restored");
   apply(self, now);
 }
@@ -73,7 +84,10 @@ void reconfigure(self_pointer self, routing_plan_ptr plan) {
     state.credits = plan->credits[i];
     state.given.plan = std::move(plan);
     const auto now = now_of(self);
-    state.dispatch->configure(policy_of(*state.endpoint), now, state.effects);
+    state.dispatch->configure(policy_of(*state.endpoint, state.given.context->limits.disable_after), now,
+                              state.effects);
+    if (state.restored)
+      follow_resets(state, now);
     if (state.restored)
       show_state(state, now.wall, "configured");
     return apply(self, now);
@@ -112,9 +126,11 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
   given.mailbox->bind(delivery_actor{self});
   state.endpoint = {given.plan->config, &given.plan->config->endpoints.at(given.plan_index)};
   state.credits = given.plan->credits.at(given.plan_index);
+  state.breaker_resets = state.endpoint->breaker_resets; // what is stored is younger than these
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_deliveries.add(1);
-  state.dispatch.emplace(policy_of(*state.endpoint));
+  state.dispatch.emplace(policy_of(*state.endpoint, state.given.context->limits.disable_after));
   state.active_at = self->clock().now();
   state.life.enter(state.given.context->wall_now(), "restoring", "started");
   load_breaker(self);
@@ -132,6 +148,7 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
     [=](atom::leases, std::int64_t epoch, std::int64_t under) {
       on_lease(self, {epoch, under});
     },
+    [=](atom::withdraw, const handed<withdrawal_ptr>& what) { on_withdraw(self, what.take()); },
     [=](atom::tick, std::uint64_t number) { tick(self, number); },
     [=](atom::drain) { return on_drain(self); },
     [=](atom::status) { return hand(describe(self)); },

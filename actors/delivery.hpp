@@ -63,6 +63,8 @@ struct delivery_state_data {
   std::optional<mono_time> timer_at{}; ///< when it goes off
   mono_time active_at{};               ///< last sign of work
   bool asked_to_leave = false;
+  std::uint32_t breaker_resets = 0;        ///< those that were carried out
+  std::vector<withdrawal_ptr> withdrawals; ///< until what they took back is recorded
   std::vector<caf::typed_response_promise<bool>> drained;
   biography life;
   std::deque<std::string> last_outcomes;

@@ -8,7 +8,7 @@ namespace postrider {
 
 using delivery_self = delivery_actor::stateful_pointer<delivery_state_data>;
 
-dispatch_policy policy_of(const endpoint_config& endpoint);
+dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_after);
 dispatch_now now_of(delivery_self self);
 
 /// Executes and clears `state.effects`, lends credits anew, sets the timer, asks to leave when there is nothing left.
@@ -22,6 +22,9 @@ void on_due(delivery_self self, wall_time at);
 void on_claimed(delivery_self self, claim_result answer, fence under);
 void on_finished(delivery_self self, std::vector<attempt_result> results);
 void on_recorded(delivery_self self, std::vector<record_result> results);
+void on_withdraw(delivery_self self, withdrawal_ptr what);
+/// Lets those go of which nothing is being written any more.
+void end_withdrawals(delivery_state_data& state);
 void on_lease(delivery_self self, shard_ownership ownership);
 caf::result<bool> on_drain(delivery_self self);
 /// Shows its state: that its endpoint is paused or disabled, else where its breaker stands.

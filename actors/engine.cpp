@@ -21,7 +21,7 @@ namespace {
 constexpr milliseconds drain_answer_margin{1'000};
 } // namespace
 
-class actor_engine::implementation final : public ingest_gate, public inspection {
+class actor_engine::implementation final : public ingest_gate, public inspection, public delivery_withdrawal {
 public:
   implementation(actor_engine_options options, metrics& counts, const db_clock& clock)
       : options_{std::move(options)}, counts_{counts}, clock_{clock} {}
@@ -53,15 +53,23 @@ public:
     tell_steward(atom::status::value, hand(actor_question{std::move(path), &reads, std::move(duty)}));
   }
 
+  void withdraw(withdrawal_ptr what) override {
+    const std::lock_guard lock{handles_mutex_};
+    if (node_) // else nothing is sent, and `what` ends here
+      caf::anon_send(node_, atom::withdraw::value, hand(std::move(what)));
+  }
+
   void start(store& database, sender& requests) {
     config_.set("scheduler.max-threads", options_.scheduler_threads);
+    config_.set("scheduler.policy", caf::atom("sharing"));
     system_.emplace(config_);
     context_.emplace(engine_context{.node_name = options_.node_name,
                                     .database = database,
                                     .requests = requests,
                                     .counts = counts_,
                                     .verifiers = directory_,
-                                    .wall_now = [this] { return clock_.now(); }});
+                                    .wall_now = [this] { return clock_.now(); },
+                                    .limits = {.disable_after = options_.disable_after}});
     const auto top = system_->spawn(node, node_arguments{&*context_, beat_});
     {
       const std::lock_guard lock{handles_mutex_};
@@ -153,6 +161,9 @@ ingest_gate& actor_engine::gate() noexcept {
   return *implementation_;
 }
 inspection& actor_engine::inspect() noexcept {
+  return *implementation_;
+}
+delivery_withdrawal& actor_engine::withdrawals() noexcept {
   return *implementation_;
 }
 void actor_engine::start(store& database, sender& requests) {

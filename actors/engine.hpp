@@ -5,6 +5,7 @@
 #include "actors/inspection.hpp"
 #include "actors/sender.hpp"
 #include "actors/store.hpp"
+#include "actors/withdrawal.hpp"
 #include "core/metrics.hpp"
 
 #include <chrono>
@@ -17,6 +18,7 @@ namespace postrider {
 struct actor_engine_options {
   std::string node_name;
   std::size_t scheduler_threads = 2;
+  std::chrono::milliseconds disable_after{0}; ///< see engine_limits
   /// NODE has ended although nobody stopped it: nothing is accepted or delivered any more, while the leases would still
   /// be renewed. The process should end. Called once, from one of CAF's threads; must not call back into the engine.
   std::function<void(std::string why)> failed{};
@@ -37,6 +39,8 @@ public:
   /// Where LISTENER hands requests in. Before `start()` and after `stop()` every request is answered 503.
   [[nodiscard]] ingest_gate& gate() noexcept;
   [[nodiscard]] inspection& inspect() noexcept;
+  /// Where cancelled deliveries are taken back. Before `start()` and after `stop()` there is nothing to take back.
+  [[nodiscard]] delivery_withdrawal& withdrawals() noexcept;
 
   void start(store& database, sender& requests);
 

@@ -4,6 +4,7 @@
 #include "actors/inspection.hpp"
 #include "actors/sender.hpp"
 #include "actors/store.hpp"
+#include "actors/withdrawal.hpp"
 #include "core/ingest_quota.hpp"
 #include "core/send_credits.hpp"
 
@@ -62,6 +63,7 @@ using passivate = caf::atom_constant<caf::atom("passivate")>; ///< a child asks 
 using restart = caf::atom_constant<caf::atom("restart")>;     ///< a crashed child's backoff is over
 using closed = caf::atom_constant<caf::atom("closed")>;       ///< a crashed child's attempts are aborted and recorded
 using tick = caf::atom_constant<caf::atom("tick")>;           ///< the actor's one timer
+using withdraw = caf::atom_constant<caf::atom("withdraw")>;   ///< deliveries that shall not be sent any more
 using drain = caf::atom_constant<caf::atom("drain")>;         ///< finish what runs, start nothing
 using status = caf::atom_constant<caf::atom("status")>;       ///< describe yourself
 using tree = caf::atom_constant<caf::atom("tree")>;           ///< who is directly below you
@@ -114,6 +116,7 @@ using delivery_actor = caf::typed_actor<
   caf::reacts_to<atom::loaded, handed<result<std::optional<endpoint_runtime>>>>, // the stored breaker
   caf::reacts_to<atom::plan, routing_plan_ptr>,                                  // new configuration
   caf::reacts_to<atom::leases, std::int64_t, std::int64_t>, // epoch and fence of its shard; 0: lost
+  caf::reacts_to<atom::withdraw, handed<withdrawal_ptr>>,   // not to be sent any more; let go once that is recorded
   caf::reacts_to<atom::tick, std::uint64_t>,                // its timer, with the number it was set under
   caf::replies_to<atom::drain>::with<bool>,                 // answers when nothing runs any more
   caf::replies_to<atom::status>::with<handed<actor_status>>>;
@@ -138,10 +141,11 @@ using tenant_supervisor_actor = caf::typed_actor<
   caf::reacts_to<atom::loaded, handed<result<tenant_config_ptr>>>, // the configuration
   caf::reacts_to<atom::leases, std::int64_t, std::int64_t>,        // epoch and fence of its shard; 0: lost
   caf::reacts_to<atom::passivate, endpoint_no, std::uint64_t>, // from DELIVERY, with the number of messages it has seen
-  caf::reacts_to<atom::closed, endpoint_no, bool>, // a crashed DELIVERY's rows are closed (or the store is away)
-  caf::reacts_to<atom::restart, endpoint_no>,      // DELIVERY's restart backoff is over
-  caf::reacts_to<atom::restart, std::string>,      // VERIFIER's (by source name)
-  caf::reacts_to<atom::tick, std::uint64_t>,       // idle check
+  caf::reacts_to<atom::closed, endpoint_no, bool>,        // a crashed DELIVERY's rows are closed (or the store is away)
+  caf::reacts_to<atom::restart, endpoint_no>,             // DELIVERY's restart backoff is over
+  caf::reacts_to<atom::restart, std::string>,             // VERIFIER's (by source name)
+  caf::reacts_to<atom::withdraw, handed<withdrawal_ptr>>, // of one of its endpoints
+  caf::reacts_to<atom::tick, std::uint64_t>,              // idle check
   caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::status>::with<handed<actor_status>>,
   caf::replies_to<atom::tree, handed<child_question>>::with<handed<supervisor_part>>>;
 
@@ -154,6 +158,7 @@ using node_actor = caf::typed_actor<
   caf::reacts_to<atom::changed, handed<std::vector<tenant_no>>>,  // configuration changed
   caf::reacts_to<atom::passivate, tenant_no, std::uint64_t>,      // from a supervisor with nothing left
   caf::reacts_to<atom::restart, tenant_no>,                       // a crashed supervisor's backoff is over
+  caf::reacts_to<atom::withdraw, handed<withdrawal_ptr>>,         // of a tenant's endpoint
   caf::reacts_to<atom::tick>,                                     // its own heartbeat
   caf::replies_to<atom::drain>::with<bool>,
   caf::replies_to<atom::tree, std::string, std::uint64_t>::with<handed<node_part>>>; // from that slug on, so many

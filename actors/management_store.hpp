@@ -132,6 +132,7 @@ struct event_record {
   std::string source, type, provider_event_id, content_type;
   std::string headers; ///< `name: value\r\n` each
   std::size_t size = 0;
+  bool erased = false; ///< payload and headers are gone
   wall_time received_at{};
   std::vector<std::pair<delivery_state, std::int64_t>> deliveries; ///< counts, only those above 0
 };
@@ -169,7 +170,8 @@ struct delivery_record {
   bool tenant_enabled = true;
   endpoint_status endpoint_state = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
-  std::optional<wall_time> next_probe_at{};
+  std::optional<wall_time> next_probe_at{}, held_until{};
+  std::optional<double> rate_limit_per_s{};
 };
 
 /// A page of a list, newest first. `before`: only what is older than that id.

@@ -216,6 +216,15 @@ void on_changed(node_self self, const std::vector<tenant_no>& tenants) {
   }
 }
 
+void on_withdraw(node_self self, withdrawal_ptr what) {
+  auto& state = self->state;
+  const auto it = state.tenants.find(what->tenant());
+  if (it == state.tenants.end() || !it->second.actor)
+    return; // nothing of the tenant is in memory, or what was is closed by the restart
+  ++it->second.routed;
+  self->send(it->second.actor, atom::withdraw::value, hand(std::move(what)));
+}
+
 // Only if nothing was sent to it that it has not counted; and its VERIFIERs, which LISTENER reaches directly, are
 // withdrawn by its end: what still comes is answered 503 by its ticket and sent again by the provider.
 void let_supervisor_go(node_self self, tenant_no tenant, std::uint64_t seen) {
@@ -299,6 +308,7 @@ node_actor::behavior_type node(node_self self, node_arguments given) {
     [=](atom::due, const handed<std::vector<due_hint>>& hints) { on_due(self, hints.look()); },
     [=](atom::leases, const handed<std::vector<shard_lease>>& mine) { on_leases(self, mine.look()); },
     [=](atom::changed, const handed<std::vector<tenant_no>>& tenants) { on_changed(self, tenants.look()); },
+    [=](atom::withdraw, const handed<withdrawal_ptr>& what) { on_withdraw(self, what.take()); },
     [=](atom::passivate, tenant_no tenant, std::uint64_t seen) { let_supervisor_go(self, tenant, seen); },
     [=](atom::restart, tenant_no tenant) { restart_supervisor(self, tenant); },
     [=](atom::tick) { beat(self); },

@@ -1,6 +1,7 @@
 #include "actors/provider_verifier.hpp"
 
 #include "actors/ingest_verdict.hpp"
+#include "core/failpoint.hpp"
 #include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 
@@ -76,6 +77,7 @@ bool over_quota(self_pointer self, ingest_request& request) {
 
 void accept(self_pointer self, ingest_request& request, verification verified,
             std::shared_ptr<const fixed_answer> response) {
+  POSTRIDER_FAILPOINT("ingest.verified");
   auto& state = self->state;
   auto what = std::make_shared<event>();
   what->id = {state.random.next_id(state.given.context->wall_now())};
@@ -250,6 +252,7 @@ provider_verifier_actor::behavior_type provider_verifier(self_pointer self, prov
   auto& state = self->state;
   log_and_end_on_exception(self, given.path);
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_verifiers.add(1);
   find_source(self);
   state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "started");

@@ -157,6 +157,23 @@ void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at) 
   }
 }
 
+void route_withdrawal(tenant_supervisor_self self, withdrawal_ptr what) {
+  auto& state = self->state;
+  const auto it = state.deliveries.find(what->endpoint());
+  if (it == state.deliveries.end())
+    return;
+  auto& child = it->second;
+  if (child.phase == child_phase::running) {
+    ++child.routed;
+    self->send(child.actor, atom::withdraw::value, hand(std::move(what)));
+    return;
+  }
+  // Not known to the next incarnation: closed with the others, or by the look at open rides.
+  std::erase_if(child.waiting, [&](const committed_batch::ride& each) {
+    return std::find(what->deliveries().begin(), what->deliveries().end(), each.delivery) != what->deliveries().end();
+  });
+}
+
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);

@@ -322,6 +322,11 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
       active(self);
       route_due(self, endpoint, from_unix_us(at_us));
     },
+    [=](atom::withdraw, const handed<withdrawal_ptr>& what) {
+      ++self->state.routed;
+      active(self);
+      route_withdrawal(self, what.take());
+    },
     [=](atom::changed) { on_changed(self); },
     [=](atom::refresh, std::int64_t version) { on_refresh(self, version); },
     [=](atom::loaded, const handed<result<tenant_config_ptr>>& loaded) { on_loaded(self, loaded.take()); },

@@ -124,6 +124,8 @@ void note_restart(Child& child) {
 /// Hands committed rides and the news that something is due to the endpoint's DELIVERY, waking it if need be.
 void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, committed_batch part);
 void route_due(tenant_supervisor_self self, endpoint_no endpoint, wall_time at);
+/// Wakes nobody: a DELIVERY at rest holds nothing.
+void route_withdrawal(tenant_supervisor_self self, withdrawal_ptr what);
 void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t seen);
 /// After a crash of the former supervisor: every endpoint may have rows in flight that nobody runs.
 void close_after_crash(tenant_supervisor_self self);

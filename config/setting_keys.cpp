@@ -73,6 +73,7 @@ constexpr std::array keys{
   setting_key{.name = "delivery.deny_cidrs", .kind = cidr_list, .at = POSTRIDER_FIELD(delivery.deny_cidrs), .help = "addresses that deliveries never go to; beats allow_cidrs"},
   setting_key{.name = "delivery.ca_bundle", .kind = path, .at = POSTRIDER_FIELD(delivery.ca_bundle), .help = "PEM file of authorities that endpoints' certificates may have beside the system's"},
   setting_key{.name = "delivery.timeout_ms", .kind = integer, .at = POSTRIDER_FIELD(delivery.timeout_ms), .help = "milliseconds for a whole attempt, connecting included", .min = 100, .max = 60'000},
+  setting_key{.name = "delivery.disable_after_s", .kind = integer, .at = POSTRIDER_FIELD(delivery.disable_after_s), .help = "seconds of nothing but failures after which an endpoint is disabled; 0: never", .min = 0, .max = 31'536'000},
   setting_key{.name = "delivery.max_in_flight", .kind = integer, .at = POSTRIDER_FIELD(delivery.max_in_flight), .help = "attempts of one endpoint at a time", .min = 1, .max = 1'000},
   setting_key{.name = "delivery.connections_max", .kind = integer, .at = POSTRIDER_FIELD(delivery.connections_max), .help = "open connections to endpoints in all; at most half of the descriptors", .min = 1, .max = 1'000'000},
 

@@ -62,6 +62,9 @@ struct attempt_tag {
 struct key_tag {
   static constexpr std::string_view prefix = "key_";
 };
+struct job_tag {
+  static constexpr std::string_view prefix = "job_";
+};
 
 using tenant_id = strong_id<tenant_tag>;
 using source_id = strong_id<source_tag>;
@@ -70,6 +73,7 @@ using event_id = strong_id<event_tag>;
 using delivery_id = strong_id<delivery_tag>;
 using attempt_id = strong_id<attempt_tag>;
 using key_id = strong_id<key_tag>;
+using job_id = strong_id<job_tag>;
 
 /// The id of a delivery's attempt of that number, from 1. Attempts have no id column: theirs follows from these two,
 /// always the same; two numbers of one delivery never have the same one. Keeps the delivery's time.

@@ -65,11 +65,13 @@ struct endpoint_config {
   std::vector<source_no> sources;                           ///< empty: all, published events included
   std::vector<std::pair<std::string, std::string>> headers; ///< custom, in order
   std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
+  std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
   endpoint_status status = endpoint_status::active;
   std::vector<secret> secrets; ///< newest first: each signs
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
+  std::uint32_t breaker_resets = 0; ///< grows each time an operator resets its breaker: whoever sees it grow closes his
   std::shared_ptr<const endpoint_tls> tls{}; ///< none: as the node says
 };
 

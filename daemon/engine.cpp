@@ -18,6 +18,7 @@
 #include "net/io_threads.hpp"
 #include "net/target_guard.hpp"
 #include "persistence/embedded_postgres.hpp"
+#include "persistence/job_runner.hpp"
 #include "persistence/postgres_store.hpp"
 #include "persistence/stop_signal.hpp"
 
@@ -40,6 +41,7 @@ constexpr milliseconds call_patience{12'000};
 constexpr milliseconds accept_patience{10'000};
 constexpr milliseconds hint_patience{10'000};
 constexpr milliseconds io_patience{3'000};
+constexpr milliseconds job_grace{200}; // for the batch that runs when a drain begins; another node goes on after it
 constexpr const char* unreachable_database = "host=/nonexistent dbname=none"; // answers as one that is away
 
 /// `unreadable`: the first block that cannot be read. A guard that left one out would let through what it must not.
@@ -83,6 +85,7 @@ struct engine::parts {
 
   [[nodiscard]] postgres_store_options store_options();
   [[nodiscard]] std::unique_ptr<node_routes> make_routes(std::string url, const secret_key& key);
+  [[nodiscard]] operations_ears ears();
   void make_sender();
   [[nodiscard]] http_handler& public_entrance();
   [[nodiscard]] database_reach begin_reaching() const;
@@ -113,6 +116,7 @@ struct engine::parts {
   node_readiness ready;
   std::unique_ptr<http_sender> requests;
   std::unique_ptr<postgres_store> store;
+  std::unique_ptr<job_runner> jobs;
   std::unique_ptr<node_routes> waiting_routes, routes; // the former stay: a request may be under way in them
   std::unique_ptr<switched_routes> public_routes, operator_routes;
   std::unique_ptr<proxied_routes> behind_proxies; ///< in front of the public ones, where there are trusted proxies
@@ -132,6 +136,7 @@ engine::parts::parts(engine_options given)
     , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
     , actors{{.node_name = options.values.node.name,
               .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads),
+              .disable_after = std::chrono::seconds{options.values.delivery.disable_after_s},
               .failed =
                 [this](const std::string& why) {
                   fail({500, "actors-failed", "the node's actors ended: " + why});
@@ -215,6 +220,7 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
   store_of_api.master_key = key;
   store_of_api.lease_ttl = milliseconds{options.values.cluster.lease_ttl_ms};
   store_of_api.changed = [this](tenant_no tenant) { ready.configuration_changed({tenant}); };
+  store_of_api.ears = ears();
   const auto& delivery = options.values.delivery;
   api_options api{.http_allowed = http_allowed,
                   .guard = guard,
@@ -227,6 +233,14 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
   return std::make_unique<node_routes>(
     store_of_api, api,
     node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts, options.values.node.name});
+}
+
+/// So that what people ask for happens at once where the endpoint's owner is this node.
+operations_ears engine::parts::ears() {
+  operations_ears out;
+  out.due = [this](tenant_no tenant, endpoint_no endpoint) { ready.due({{tenant, endpoint, clock->now()}}); };
+  out.withdrawals = &actors.withdrawals();
+  return out;
 }
 
 void engine::parts::make_sender() {
@@ -265,6 +279,8 @@ result<void> engine::parts::start_store() {
   if (const auto started = store->start(); !started)
     return started.error();
   actors.start(*store, *requests);
+  jobs = std::make_unique<job_runner>(job_runner_options{options.database_url, ears()}, *counts);
+  jobs->start();
   return {};
 }
 
@@ -344,6 +360,8 @@ void engine::drain() {
   const shutdown_plan plan{now(), milliseconds{how.linger_ms}, milliseconds{how.drain_ms}};
   self.ready.drain();
   self.stop_reaching();
+  if (self.jobs)
+    self.jobs->stop(job_grace);
   if (self.store)
     self.store->drain();
   self.server.linger();
@@ -363,6 +381,8 @@ void engine::stop() {
   if (std::exchange(self.stopped, true))
     return;
   self.stop_reaching();
+  if (self.jobs)
+    self.jobs->stop();
   if (self.store && !self.drained)
     self.store->stop(milliseconds{0});
   self.actors.stop();

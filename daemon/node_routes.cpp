@@ -1,5 +1,6 @@
 #include "daemon/node_routes.hpp"
 
+#include "net/api_operations.hpp"
 #include "net/openapi_routes.hpp"
 #include "net/operator_routes.hpp"
 
@@ -11,9 +12,10 @@ namespace postrider {
 namespace {
 
 /// What both listeners serve: `/v1/…` and its document.
-std::vector<api_route> documented(std::vector<api_route> routes) {
-  auto more = openapi_routes();
-  routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
+std::vector<api_route> documented(postgres_management_store& store, const api_options& api) {
+  auto routes = api_routes(store, api);
+  for (auto more : {operation_routes(store.operations()), openapi_routes()})
+    routes.insert(routes.end(), std::move_iterator{more.begin()}, std::move_iterator{more.end()});
   return routes;
 }
 
@@ -30,9 +32,9 @@ node_routes::node_routes(const management_store_options& store, const api_option
     : store_{store, *node.counts}
     , auth_{store_}
     , ingest_{node.gate, node.admission}
-    , public_api_{documented(api_routes(store_, api)), auth_, worker_}
+    , public_api_{documented(store_, api), auth_, worker_}
     , public_{{{"/in/", &ingest_}, {"/v1/", &public_api_}, {"/openapi.json", &public_api_}}}
-    , operator_{with_operations(documented(api_routes(store_, api)), node, store_.operators()), auth_, worker_} {}
+    , operator_{with_operations(documented(store_, api), node, store_.operators()), auth_, worker_} {}
 
 node_routes::~node_routes() {
   worker_.stop();

@@ -1,5 +1,6 @@
 #include "core/signature.hpp"
 #include "net/api_endpoint_tls.hpp"
+#include "net/api_operations.hpp"
 #include "net/api_routes.hpp"
 #include "net/http_guard.hpp"
 #include "net/http_syntax.hpp"
@@ -24,6 +25,8 @@ constexpr std::size_t header_size_max = 4'096;
 constexpr std::size_t patterns_max = 100;
 constexpr std::size_t sources_max = 100;
 constexpr std::size_t delays_max = 100;
+constexpr double rate_least = 0.001; // one request in a quarter of an hour
+constexpr double rate_most = 1'000'000;
 constexpr double delay_max_s = 30.0 * 86'400;
 
 void read_url(json_reader& reader, const api_options& options, new_endpoint& out) {
@@ -45,8 +48,9 @@ bool is_plain_http(const std::string& url) {
   return target && !target->tls;
 }
 
-/// Segments between dots; a star stands for a whole segment or more, never for a part of one.
-bool valid_pattern(std::string_view pattern) noexcept {
+} // namespace
+
+bool valid_event_pattern(std::string_view pattern) noexcept {
   if (!valid_event_type(pattern))
     return false;
   while (true) {
@@ -59,6 +63,8 @@ bool valid_pattern(std::string_view pattern) noexcept {
     pattern.remove_prefix(dot + 1);
   }
 }
+
+namespace {
 
 std::vector<std::string> read_texts(json_reader& reader, std::string_view name, std::size_t count_max,
                                     std::size_t length_max) {
@@ -73,7 +79,7 @@ std::vector<std::string> read_texts(json_reader& reader, std::string_view name, 
 void read_event_types(json_reader& reader, new_endpoint& out) {
   out.config.event_types = read_texts(reader, "event_types", patterns_max, 128);
   for (const auto& pattern : out.config.event_types)
-    if (!valid_pattern(pattern))
+    if (!valid_event_pattern(pattern))
       reader.error("event_types", "bad-format",
                    "a pattern is printable ASCII without spaces; * and ** are whole segments");
 }
@@ -208,9 +214,8 @@ std::string random_secret() {
 
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
-  for (const std::string_view name : {"filter", "rate_limit_per_s"})
-    if (reader.take(name) != nullptr)
-      reader.not_supported(name, "this field is not supported by this version");
+  if (reader.take("filter") != nullptr)
+    reader.not_supported("filter", "this field is not supported by this version");
   const auto* const ordering = reader.take("ordering");
   if (ordering != nullptr && *ordering != json::value("parallel"))
     reader.not_supported("ordering", "only parallel is supported by this version");
@@ -251,6 +256,7 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   read_headers(reader, out);
   config.max_in_flight =
     static_cast<std::uint32_t>(reader.integer("max_in_flight", 1, 1'000).value_or(options.max_in_flight_default));
+  config.rate_limit_per_s = reader.number("rate_limit_per_s", rate_least, rate_most);
   config.timeout = milliseconds{reader.integer("timeout_ms", 100, 60'000).value_or(options.timeout_default.count())};
   read_retry(reader, out);
   read_breaker(reader, out);

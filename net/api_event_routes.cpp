@@ -48,22 +48,12 @@ bool read_parameter(const api_call& call, std::string_view name, std::optional<T
   return out.has_value();
 }
 
-/// RFC 3339. In a query a `+` that is not escaped stands for a space, and the offset of a time is where everyone
-/// forgets it: `2026-11-21T12:00:00+02:00`. No other space is in such a time's last six characters.
-std::optional<wall_time> parse_time(std::string_view text) {
-  constexpr std::size_t offset_size = 6;
-  std::string out{text};
-  if (out.size() > offset_size && out[out.size() - offset_size] == ' ')
-    out[out.size() - offset_size] = '+';
-  return parse_rfc3339(out);
-}
-
 std::optional<delivery_filter> read_filter(const api_call& call) {
   delivery_filter out;
   const bool read = read_parameter(call, "state", out.state, parse_delivery_state) &&
                     read_parameter(call, "endpoint", out.endpoint, parse_id<endpoint_id>) &&
                     read_parameter(call, "event", out.event, parse_id<event_id>) &&
-                    read_parameter(call, "since", out.since, parse_time);
+                    read_parameter(call, "since", out.since, parse_query_time);
   return read ? std::optional{out} : std::nullopt;
 }
 
@@ -81,8 +71,8 @@ std::optional<event_filter> read_event_filter(const api_call& call) {
   event_filter out;
   const bool read = read_parameter(call, "type", out.type, parse_event_type) &&
                     read_parameter(call, "source", out.source, parse_source) &&
-                    read_parameter(call, "since", out.since, parse_time) &&
-                    read_parameter(call, "until", out.until, parse_time);
+                    read_parameter(call, "since", out.since, parse_query_time) &&
+                    read_parameter(call, "until", out.until, parse_query_time);
   return read ? std::optional{std::move(out)} : std::nullopt;
 }
 
@@ -96,7 +86,9 @@ json::object explain_json(const delivery_record& delivery) {
                             .tenant_enabled = delivery.tenant_enabled,
                             .endpoint = delivery.endpoint_state,
                             .breaker = delivery.breaker,
-                            .next_probe_at = delivery.next_probe_at},
+                            .next_probe_at = delivery.next_probe_at,
+                            .held_until = delivery.held_until,
+                            .rate_limit_per_s = delivery.rate_limit_per_s},
                            now);
   return {{"state", json_text(to_string(delivery.state))},
           {"since", json_time(delivery.updated_at)},

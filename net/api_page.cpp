@@ -67,4 +67,12 @@ result<page_request> read_page(const api_call& call, std::string_view list, std:
   return out;
 }
 
+std::optional<wall_time> parse_query_time(std::string_view text) {
+  constexpr std::size_t offset_size = 6;
+  std::string out{text};
+  if (out.size() > offset_size && out[out.size() - offset_size] == ' ')
+    out[out.size() - offset_size] = '+';
+  return parse_rfc3339(out);
+}
+
 } // namespace postrider

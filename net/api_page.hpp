@@ -21,6 +21,10 @@ result<page_request> read_page(const api_call& call, std::string_view list, std:
 /// `?limit=` alone, with the bounds of the list; 400 `parameter-invalid`.
 result<std::size_t> read_limit(const api_call& call, std::size_t by_default, std::size_t most);
 
+/// RFC 3339. In a query a `+` that is not escaped stands for a space, and the offset of a time is where everyone
+/// forgets it: `2026-11-21T12:00:00+02:00`. No other space is in such a time's last six characters.
+std::optional<wall_time> parse_query_time(std::string_view text);
+
 /// `{"data":[…],"next_cursor":null|"…"}`
 template <class T, class ToJson>
 boost::json::object page_json(const page<T>& what, std::string_view list, std::string_view tenant, ToJson to_json) {

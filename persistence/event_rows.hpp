@@ -21,7 +21,7 @@ inline std::pair<uuid, uuid> delivery_ids_of(const event_id& event) noexcept {
 /// The select list that `read_event` reads, of `event v left join source s`.
 #define POSTRIDER_EVENT_COLUMNS                                                                                        \
   "v.id, coalesce(s.name, 'api') as source, v.type, v.provider_event_id, v.content_type, v.headers,"                   \
-  " octet_length(v.body) as size"
+  " octet_length(v.body) as size, v.erased_at is not null as erased"
 
 /// All but the deliveries.
 inline event_record read_event(const pqxx::row& row) {
@@ -33,6 +33,7 @@ inline event_record read_event(const pqxx::row& row) {
   out.content_type = row["content_type"].as<std::string>();
   out.headers = read_bytes(row["headers"]);
   out.size = row["size"].as<std::size_t>();
+  out.erased = row["erased"].as<bool>();
   out.received_at = time_of(out.id.value);
   return out;
 }

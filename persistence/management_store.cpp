@@ -25,6 +25,12 @@ session_options session_for(const management_store_options& options) {
   return out;
 }
 
+operations_ears ears_of(const management_store_options& options) {
+  auto out = options.ears;
+  out.configuration_changed = options.changed;
+  return out;
+}
+
 } // namespace
 
 struct postgres_management_store::parts {
@@ -41,6 +47,7 @@ struct postgres_management_store::parts {
   api_key_cache keys;
   management_queue queue; ///< its threads use the others
   postgres_operator_reads operators{queue, options.lease_ttl};
+  postgres_operations_store operations{queue, ears_of(options)};
 };
 
 postgres_management_store::postgres_management_store(management_store_options options, metrics& counts)
@@ -53,6 +60,10 @@ void postgres_management_store::stop() {
 
 operator_reads& postgres_management_store::operators() noexcept {
   return parts_->operators;
+}
+
+operations_store& postgres_management_store::operations() noexcept {
+  return parts_->operations;
 }
 
 void postgres_management_store::find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) {

@@ -4,6 +4,7 @@
 #include "actors/management_store.hpp"
 #include "core/metrics.hpp"
 #include "core/secret_box.hpp"
+#include "persistence/operations_store.hpp"
 
 #include <functional>
 #include <map>
@@ -18,6 +19,7 @@ struct management_store_options {
   std::map<std::string, tenant_quotas> plans{}; ///< `[plans.NAME]`; under one that is not among them nothing is created
   std::function<void(tenant_no)>
     changed{};             ///< after each committed change of a tenant's configuration; returns at once
+  operations_ears ears{};  ///< `configuration_changed` of it is `changed`
   std::size_t workers = 2; ///< threads, each with a connection; one more looks up keys
   std::size_t waiting_max = 256;
   milliseconds call_deadline{5'000}; ///< from the call to its answer; statements end before
@@ -43,6 +45,9 @@ public:
 
   /// What operators read, on these threads and connections.
   operator_reads& operators() noexcept;
+
+  /// What people ask of deliveries and endpoints, likewise.
+  operations_store& operations() noexcept;
 
   void find_key(api_key_hash hash, reply<std::optional<api_key_record>> done) override;
 

@@ -1,11 +1,13 @@
 #include "persistence/outcome_writer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/record_sql.hpp"
 
 #include <pqxx/pqxx>
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -96,14 +98,18 @@ std::vector<prepared_sql> record_statements() {
 
 session_result<std::vector<record_result>> write_outcomes(session& on, std::span<const outcome_write> writes) {
   const record_parameters p{writes};
+  std::vector<std::size_t> cancelled;
   const auto missed = on.call([&](pqxx::connection_base& connection) {
     std::vector<std::size_t> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
+    pqxx::nontransaction transaction{connection};
+    if (!writes.empty())
+      POSTRIDER_FAILPOINT_CUT("outcome.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    for (const auto& row : transaction.exec_prepared(
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
            parameter(p.excerpts), parameter(p.claims)))
-      out.push_back(row[0].as<std::size_t>());
+      (row[1].as<bool>() ? cancelled : out).push_back(row[0].as<std::size_t>());
     return out;
   });
   if (!missed)
@@ -114,6 +120,10 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
     results.push_back({each.delivery, each.ticket, true, std::nullopt});
   for (const auto index : *missed)
     results.at(index).recorded = false;
+  for (const auto index : cancelled) { // written, but the row is final: nothing of it is scheduled
+    results.at(index).recorded = false;
+    results.at(index).found = {delivery_state::cancelled, writes[index].under};
+  }
   if (!missed->empty())
     if (const auto read = read_missed(on, writes, *missed, results); !read)
       return read.error();
@@ -189,9 +199,11 @@ void outcome_writer::run() {
 
 bool outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_write>& back) {
   const auto started = clock_type::now();
+  POSTRIDER_FAILPOINT_CUT("outcome.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
   auto results = write_outcomes(session_, writes);
   if (!results)
     return failed(results.error(), writes, back);
+  POSTRIDER_FAILPOINT("outcome.committed");
   backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());
@@ -236,7 +248,7 @@ void outcome_writer::tell(std::span<outcome_write> writes, std::vector<record_re
   ids.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
     ids.push_back(writes[i].delivery);
-    if (!results[i].recorded)
+    if (!results[i].recorded && !(results[i].found && results[i].found->state == delivery_state::cancelled))
       metrics_.record_missed.add();
     if (writes[i].owner)
       by_owner[writes[i].owner.get()].push_back(std::move(results[i]));

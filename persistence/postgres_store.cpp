@@ -155,6 +155,7 @@ void postgres_store::parts::schedule() {
       pulses->poll.beat(clock_type::now());
     return failure;
   });
+  poll.every(milliseconds{1'000}, "rides in doubt", [this](session& on) { return sweeps.expose_doubtful_rides(on); });
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
   poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
   claim.tell_progress(pulses->claim);

@@ -68,6 +68,9 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   out.status = static_cast<endpoint_status>(row[5].as<int>());
   out.retry = read_retry(row);
   out.breaker = read_breaker(row, out.timeout);
+  if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
+    out.rate_limit_per_s = rate.as<double>();
+  out.breaker_resets = row["breaker_resets"].as<std::uint32_t>();
   return out;
 }
 

@@ -62,6 +62,9 @@ public:
       std::erase_if(config.endpoints, [&](const auto& each) { return each.no == tenant.endpoints.at(index); });
     });
   }
+  void ask_to_cancel(delivery_id id) override {
+    fake_.change(id, [](fake_store::row& row) { row.cancel_asked = delivery_reason::cancelled_by_user; });
+  }
   fence fence_of(shard_no shard) override {
     for (const auto& each : events_.held())
       if (each.shard == shard)

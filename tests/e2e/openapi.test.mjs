@@ -248,6 +248,30 @@ describe('the daemon keeps to the document', () => {
     }
   });
 
+  test('operations', async () => {
+    const endpoint = await api.create(`${acme}/endpoints`, { url: `${receiver.url}/operated`, event_types: ['operated'] });
+    const path = `${acme}/endpoints/${endpoint.id}`;
+    for (const word of ['pause', 'resume', 'reset-breaker']) await api.expect(200, 'POST', `${path}/${word}`);
+    const { event_id } = await api.expect(202, 'POST', `${path}/test`, {});
+    const delivery = await until(async () => (await api.get(`${acme}/deliveries?event=${event_id}&state=succeeded`)).data[0], { what: 'the test' });
+    await api.expect(200, 'POST', `${path}/pause`);
+    await api.expect(200, 'POST', `${acme}/deliveries/${delivery.id}/retry`);
+    await refuses(409, 'delivery-live', 'POST', `${acme}/deliveries/${delivery.id}/retry`);
+    await api.expect(200, 'POST', `${acme}/deliveries/${delivery.id}/cancel`);
+    await refuses(409, 'delivery-final', 'POST', `${acme}/deliveries/${delivery.id}/cancel`);
+    await api.expect(202, 'POST', `${path}/replay`, { since: '2999-01-01T00:00:00Z' });
+    await api.expect(202, 'POST', `${acme}/deliveries/retry`, { endpoint: endpoint.id, until: '2026-01-01T00:00:00Z' });
+    const job = await api.expect(202, 'POST', `${acme}/deliveries/cancel`, { endpoint: endpoint.id });
+    assert.equal((await api.get(`${acme}/jobs/${job.id}`)).id, job.id);
+    await refuses(404, 'not-found', 'GET', `${acme}/jobs/${id_of_nothing('job')}`);
+    const published = await api.expect(202, 'POST', `${acme}/events`, { type: 'operated.not', payload: null });
+    await refuses(422, 'validation-failed', 'POST', `${acme}/events`, { events: [] });
+    assert.equal((await api.expect(200, 'POST', `${acme}/events/${published.event_id}/erase`)).status, 'erased');
+    await refuses(410, 'payload-erased', 'GET', `${acme}/events/${published.event_id}/payload`);
+    await api.get(`${acme}/stats`);
+    await api.expect(204, 'DELETE', path);
+  });
+
   test('keys and roles', async (t) => {
     const path = `${acme}/api-keys`;
     if (!(await has('POST', path))) return t.skip('this version does not know them yet');

@@ -28,7 +28,8 @@ FLOORS = {
 # All that the two edges see of actors/: abstract classes and plain structs, no actor.
 PORTS = {
     f"actors/{name}.hpp"
-    for name in ("interfaces", "store", "sender", "ingest", "ingest_verdict", "management_store", "inspection", "clock")
+    for name in ("interfaces", "store", "sender", "ingest", "ingest_verdict", "management_store", "operations_store", "withdrawal",
+                 "inspection", "clock")
 }
 
 # Where a library may be included. The first pattern that matches decides; what matches none is the standard library or

@@ -118,6 +118,10 @@ void postgres_world::delete_endpoint(const conformance_tenant& tenant, std::size
   change_tenant(tenant);
 }
 
+void postgres_world::ask_to_cancel(delivery_id id) {
+  sql("update delivery set cancel_asked = 7 where state = 1 and id = '" + to_string(id.value) + "'");
+}
+
 fence postgres_world::fence_of(shard_no shard) {
   for (const auto& each : events_.held())
     if (each.shard == shard)

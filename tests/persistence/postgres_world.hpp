@@ -36,6 +36,7 @@ public:
   conformance_tenant add_tenant() override;
   void change_tenant(const conformance_tenant& tenant) override;
   void delete_endpoint(const conformance_tenant& tenant, std::size_t index) override;
+  void ask_to_cancel(delivery_id id) override;
   fence fence_of(shard_no shard) override;
   void lose_lease(shard_no shard) override;
   std::optional<stored_delivery> read(delivery_id id) override;

@@ -56,7 +56,7 @@ public:
   }
   void restore(breaker stored) {
     look();
-    dispatch.restore(stored, now(), out);
+    dispatch.restore({.gate = std::move(stored)}, now(), out);
   }
   /// Rides `first` … `first + count - 1`.
   void ride(std::uint32_t first, std::uint32_t count = 1, fence under = fence_, std::size_t size = 100) {
@@ -102,6 +102,14 @@ public:
   void timer() {
     look();
     dispatch.timer(now(), out);
+  }
+  void withdraw(const std::vector<delivery_id>& deliveries) {
+    look();
+    dispatch.withdraw(deliveries, now(), out);
+  }
+  void reset_breaker() {
+    look();
+    dispatch.reset_breaker(now(), out);
   }
   void drain() {
     look();

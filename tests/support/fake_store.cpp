@@ -131,6 +131,11 @@ const fake_store::row* fake_store::find(delivery_id id) const {
   return found == deliveries_.end() ? nullptr : &found->second;
 }
 
+tenant_config_ptr fake_store::tenant(tenant_no no) const {
+  const auto found = tenants_.find(no);
+  return found == tenants_.end() ? nullptr : found->second;
+}
+
 std::vector<fake_store::row> fake_store::deliveries_of(endpoint_no endpoint) const {
   std::vector<row> out;
   for (const auto& [id, each] : deliveries_)
@@ -208,10 +213,22 @@ void fake_store::decide(accept_item& item) {
   } else if (const auto first = keys_.find(item.dedupe_key); first != keys_.end()) {
     item.outcome = accept_outcome::duplicate;
     item.first = first->second;
+    if (item.first == item.what->id)
+      confirm(item);
   } else if (tenant == tenants_.end() || tenant->second->version != item.config_version) {
     item.outcome = accept_outcome::stale;
   } else {
     insert(item);
+  }
+}
+
+// An earlier run, whose answer was lost, has committed it: what rode then rides, unless it was taken over meanwhile.
+void fake_store::confirm(accept_item& item) const {
+  item.outcome = accept_outcome::accepted;
+  for (auto& each : item.deliveries) {
+    const auto* found = find(each.id);
+    each.ride = each.ride && found != nullptr && found->state == delivery_state::in_flight &&
+                found->under == each.under && found->attempt_count == 1 && !found->next_attempt_at;
   }
 }
 
@@ -273,16 +290,19 @@ record_result fake_store::write(const outcome_write& write) {
       return {write.delivery, write.ticket, true, std::nullopt};
     return {write.delivery, write.ticket, false, record_result::actual{found.state, found.under}};
   }
-  move(found, write.to);
-  found.reason = write.reason;
+  const bool cancelled = found.cancel_asked != delivery_reason::none && !is_final(write.to);
+  move(found, cancelled ? delivery_state::cancelled : write.to);
+  found.reason = cancelled ? found.cancel_asked : write.reason;
   found.step = write.step;
-  found.next_attempt_at = write.next_attempt_at;
+  found.next_attempt_at = cancelled ? std::nullopt : write.next_attempt_at;
   found.attempt_count -= uncounted;
   if (write.attempt) {
     const auto& made = *write.attempt;
     found.attempts.push_back(
       {write.number, made.started_at, made.duration, made.outcome, made.reason, made.http_status, made.excerpt});
   }
+  if (cancelled)
+    return {write.delivery, write.ticket, false, record_result::actual{found.state, found.under}};
   return {write.delivery, write.ticket, true, std::nullopt};
 }
 

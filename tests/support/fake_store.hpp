@@ -35,6 +35,8 @@ public:
     std::uint32_t step = 0;
     std::optional<wall_time> next_attempt_at{};
     wall_time updated_at{};
+    delivery_reason cancel_asked =
+      delivery_reason::none; ///< somebody's wish: it becomes `cancelled` instead of living on
     struct attempt {
       std::uint32_t number = 0;
       wall_time started_at{};
@@ -61,6 +63,7 @@ public:
   void remove_tenant(tenant_no tenant);
   /// This process's lease of the shard; reported by `report_leases`. Fence 0: somebody else has it.
   void set_lease(shard_no shard, fence under);
+  [[nodiscard]] fence lease(shard_no shard) const { return leases_.at(static_cast<std::size_t>(shard)); }
   void report_leases();
   /// What the due poll reports: every endpoint with something scheduled until `until`, but for those that may not send.
   void poll_due(wall_time until);
@@ -77,6 +80,8 @@ public:
   [[nodiscard]] const row* find(delivery_id id) const;
   [[nodiscard]] std::vector<row> deliveries_of(endpoint_no endpoint) const;
   [[nodiscard]] const std::map<delivery_id, row>& deliveries() const noexcept { return deliveries_; }
+  /// Nothing: there is no such tenant.
+  [[nodiscard]] tenant_config_ptr tenant(tenant_no no) const;
   [[nodiscard]] bool has_event(event_id id) const { return events_by_id_.contains(id); }
   [[nodiscard]] const std::vector<std::pair<endpoint_no, std::string>>& disabled() const noexcept { return disabled_; }
   /// By state; what `tenant_counter` would say.
@@ -109,6 +114,7 @@ private:
   std::size_t run_accepts();
   void decide(accept_item& item);
   void insert(accept_item& item);
+  void confirm(accept_item& item) const;
   std::size_t run_writes();
   record_result write(const outcome_write& write);
   claim_result claim_now(const claim_request& request);

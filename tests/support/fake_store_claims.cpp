@@ -36,10 +36,12 @@ claim_result fake_store::claim_now(const claim_request& request) {
   std::stable_sort(scheduled.begin(), scheduled.end(),
                    [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
   for (auto* each : scheduled) {
-    const bool due = *each->next_attempt_at <= request.now || request.even_if_not_due;
+    const bool due =
+      *each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
+                                                each->updated_at < *request.backoff_before);
     if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = each->next_attempt_at;
-      break;
+      out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
+      continue;
     }
     move(*each, delivery_state::in_flight);
     each->under = request.under;
@@ -58,8 +60,10 @@ void fake_store::interrupt(row& found) {
                             attempt_reason::interrupted,
                             0,
                             {}});
-  move(found, delivery_state::retry_wait);
-  found.next_attempt_at = now_;
+  const bool cancelled = found.cancel_asked != delivery_reason::none;
+  move(found, cancelled ? delivery_state::cancelled : delivery_state::retry_wait);
+  found.reason = cancelled ? found.cancel_asked : found.reason;
+  found.next_attempt_at = cancelled ? std::nullopt : std::optional{now_};
 }
 
 void fake_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,

@@ -64,6 +64,8 @@ public:
   virtual std::array<std::int64_t, delivery_state_count> counters(tenant_no tenant) = 0;
   virtual std::array<std::int64_t, delivery_state_count> counted(tenant_no tenant) = 0;
   virtual void delete_endpoint(const conformance_tenant& tenant, std::size_t index) = 0;
+  /// Somebody wishes a delivery that is in flight cancelled.
+  virtual void ask_to_cancel(delivery_id id) = 0;
 };
 
 struct conformance_case {

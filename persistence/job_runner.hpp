@@ -1,0 +1,45 @@
+#pragma once
+
+#include "core/metrics.hpp"
+#include "persistence/operations_store.hpp"
+#include "persistence/session_worker.hpp"
+#include "persistence/watchdog.hpp"
+
+#include <string>
+
+namespace postrider {
+
+struct job_runner_options {
+  std::string url; ///< libpq URL or DSN
+  operations_ears ears{};
+  milliseconds interval{250}; ///< between two rounds
+};
+
+/// Carries out jobs, on a thread and a connection of its own; every node has one. A round does batches until there is
+/// nothing to do, `round_rows_max` rows were changed, or `round_max` is over: so a node changes at most 2,000 rows a
+/// second, and as jobs take turns by the time of their last batch, none keeps the others waiting for long. The rows are
+/// locked by whoever does a batch, so any number of nodes share the work, and what a crashed node leaves goes on at
+/// once.
+class job_runner {
+public:
+  static constexpr std::int64_t round_rows_max = 500;
+  static constexpr milliseconds round_max{200};
+
+  job_runner(job_runner_options options, metrics& counts);
+  ~job_runner(); ///< `stop`
+  job_runner(const job_runner&) = delete;
+  job_runner& operator=(const job_runner&) = delete;
+
+  void start();
+  /// Lets the batch that runs end, for `grace` at most. Idempotent.
+  void stop(milliseconds grace = milliseconds{0});
+
+private:
+  std::optional<session_failure> run_round(session& on);
+
+  const job_runner_options options_;
+  watchdog watchdog_;
+  session_worker worker_;
+};
+
+} // namespace postrider
