@@ -49,12 +49,12 @@ struct retained {
            std::to_string(tenant.shard) + ", " + number + ", 0, 0, 0) returning id");
     if (!live)
       world.sql("insert into attempt values ('" + id + "', 1, '" + to_rfc3339(at) + "', 5, 1, 0, 200, null)");
-    std::string counts = "1";
+    std::string deltas = "1";
     for (int i = 0; i < 6; ++i)
-      counts += std::to_string(i) == number ? ", 1" : ", 0";
+      deltas += std::to_string(i) == number ? ", 1" : ", 0";
     world.sql("insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, "
               "cancelled) values (" +
-              std::to_string(tenant.no) + ", " + counts + ")");
+              std::to_string(tenant.no) + ", " + deltas + ")");
     return {*parse_uuid(id)};
   }
   retention_round run(const retention_policy& policy, wall_time at) {

@@ -284,6 +284,19 @@ void stormy_store::load_tenant(tenant_key key, std::function<void(result<tenant_
     away, std::move(done), cuts_nothing);
 }
 
+void stormy_store::count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) {
+  auto& rows = around_.database.rows;
+  const problem away{503, "store-unavailable", "", {}, std::chrono::seconds{1}};
+  ask<result<std::int64_t>>(
+    [tenant, away, &rows]() -> result<std::int64_t> {
+      result<std::int64_t> out{away};
+      rows.count_live(tenant, [&](result<std::int64_t> live) { out = std::move(live); });
+      rows.run();
+      return out;
+    },
+    away, std::move(done), cuts_nothing);
+}
+
 void stormy_store::load_runtime(endpoint_no endpoint,
                                 std::function<void(result<std::optional<endpoint_runtime>>)> done) {
   throw_perhaps("throw load_runtime");

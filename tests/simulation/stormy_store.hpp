@@ -40,6 +40,7 @@ public:
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                      std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override;
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override;
   void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) override;
   void disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) override;
