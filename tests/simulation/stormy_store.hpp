@@ -61,7 +61,8 @@ private:
   void after(milliseconds delay, std::function<void()> job);
   /// Executed once at the database, or answered as `away`; not run again.
   template <class Answer>
-  void ask(std::function<Answer()> execute, Answer away, std::function<void(Answer)> done, endpoint_no cuts);
+  void ask(std::function<Answer()> execute, Answer away, std::function<void(Answer)> done, endpoint_no cuts,
+           bool may_be_late = true);
   void run_accept(const std::shared_ptr<accepting>& what);
   bool decide_accept(accepting& what);
   void finish_accept(accept_item_ptr item);
