@@ -44,9 +44,13 @@ void restored(self_pointer self, const result<std::optional<endpoint_runtime>>& 
   if (*stored) {
     const auto& known = **stored;
     state.breaker_since = known.since;
-    state.dispatch->restore(
-      restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall), now,
-      state.effects);
+    endpoint_dispatch::memory memory{
+      .gate =
+        restored_breaker({known.state, known.opened_in_a_row, known.since, known.next_probe_at}, now.mono, now.wall),
+      .clock = restored_clock(known.clock, now.mono, now.wall),
+      .closed_at = known.state == breaker_state::closed ? std::optional{known.since} : std::nullopt,
+      .failing_since = known.failing_since};
+    state.dispatch->restore(memory, now, state.effects);
   }
   count_open_breaker(state, state.dispatch->gate().state != breaker_state::closed);
   state.dispatch->own(state.given.ownership.under, now, state.effects);
@@ -80,7 +84,8 @@ void reconfigure(self_pointer self, routing_plan_ptr plan) {
     state.credits = plan->credits[i];
     state.given.plan = std::move(plan);
     const auto now = now_of(self);
-    state.dispatch->configure(policy_of(*state.endpoint), now, state.effects);
+    state.dispatch->configure(policy_of(*state.endpoint, state.given.context->limits.disable_after), now,
+                              state.effects);
     if (state.restored)
       follow_resets(state, now);
     if (state.restored)
@@ -123,8 +128,9 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
   state.credits = given.plan->credits.at(given.plan_index);
   state.breaker_resets = state.endpoint->breaker_resets; // what is stored is younger than these
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_deliveries.add(1);
-  state.dispatch.emplace(policy_of(*state.endpoint));
+  state.dispatch.emplace(policy_of(*state.endpoint, state.given.context->limits.disable_after));
   state.active_at = self->clock().now();
   state.life.enter(state.given.context->wall_now(), "restoring", "started");
   load_breaker(self);

@@ -130,16 +130,14 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.now = now.wall;
   request.attempt_deadline = state.effects.wanted_claim->until;
   request.limit = state.effects.wanted_claim->limit;
-  request.even_if_not_due = state.effects.wanted_claim->even_if_not_due;
+  request.backoff_before = state.effects.wanted_claim->backoff_before;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });
 }
 
-void keep_breaker(delivery_self self, const dispatch_now& now) {
+void show_breaker(delivery_self self, const dispatch_now& now) {
   auto& state = self->state;
-  if (!state.effects.breaker_changed)
-    return;
   const auto& gate = state.dispatch->gate();
   auto& counts = state.given.context->counts;
   count_open_breaker(state, gate.state != breaker_state::closed);
@@ -150,12 +148,23 @@ void keep_breaker(delivery_self self, const dispatch_now& now) {
     counts.breaker_closed.add();
   state.breaker_since = now.wall;
   show_state(state, now.wall, state.effects.breaker_cause);
+}
+
+void keep_runtime(delivery_self self, const dispatch_now& now) {
+  auto& state = self->state;
+  if (!state.effects.breaker_changed && !state.effects.clock_changed)
+    return;
+  if (state.effects.breaker_changed)
+    show_breaker(self, now);
+  const auto& gate = state.dispatch->gate();
   endpoint_runtime runtime;
   runtime.tenant = state.given.plan->config->no;
   runtime.endpoint = state.endpoint->no;
   runtime.state = gate.state;
   runtime.opened_in_a_row = gate.opened_in_a_row;
-  runtime.since = now.wall;
+  runtime.since = state.breaker_since;
+  runtime.clock = to_store(state.dispatch->clock(), now.mono, now.wall);
+  runtime.failing_since = state.dispatch->failing_since();
   if (gate.next_at)
     runtime.next_probe_at = now.wall + std::chrono::ceil<milliseconds>(*gate.next_at - now.mono);
   state.given.context->database.save_runtime(runtime, state.given.plan->config->shard, state.dispatch->last_under(),
@@ -164,7 +173,7 @@ void keep_breaker(delivery_self self, const dispatch_now& now) {
 
 void lend(delivery_self self) {
   auto& state = self->state;
-  const auto free = state.restored ? state.dispatch->lendable(state.credits->taken()) : 0;
+  const auto free = state.restored ? state.dispatch->lendable(state.credits->taken(), self->clock().now()) : 0;
   if (free > 0)
     state.credits->lend(state.dispatch->under(), free);
   else
@@ -211,12 +220,14 @@ void count_open_breaker(delivery_state_data& state, bool open) {
     state.given.context->counts.breakers_open.add(open ? 1 : -1);
 }
 
-dispatch_policy policy_of(const endpoint_config& endpoint) {
+dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_after) {
   return {.max_in_flight = endpoint.max_in_flight,
+          .rate = endpoint.rate_limit_per_s ? std::optional{rate_of(*endpoint.rate_limit_per_s)} : std::nullopt,
           .retry = endpoint.retry,
           .breaker = endpoint.breaker,
           .claim_lasts = 4 * endpoint.timeout + milliseconds{30'000},
-          .active = endpoint.status == endpoint_status::active};
+          .active = endpoint.status == endpoint_status::active,
+          .disable_after = disable_after};
 }
 
 dispatch_now now_of(delivery_self self) {
@@ -243,7 +254,7 @@ void apply(delivery_self self, const dispatch_now& now, std::vector<attempt_resu
   start_attempts(self);
   write_outcomes(self, now, results);
   claim(self, now);
-  keep_breaker(self, now);
+  keep_runtime(self, now);
   if (state.effects.disable_endpoint)
     state.given.context->database.disable_endpoint(state.given.plan->config->no, state.endpoint->no,
                                                    std::string{state.effects.disable_reason});
@@ -351,45 +362,6 @@ caf::result<bool> on_drain(delivery_self self) {
   state.drained.push_back(promise);
   apply(self, now);
   return promise;
-}
-
-actor_status describe(delivery_self self) {
-  auto& state = self->state;
-  const auto now = now_of(self);
-  const auto& gate = state.dispatch->gate();
-  actor_status out;
-  state.life.describe(out);
-  out.path = state.given.path;
-  out.kind = "delivery";
-  out.mailbox = messages_waiting(*self);
-  out.restarts = state.given.restarts;
-  out.node = state.given.context->node_name;
-  out.epoch = state.given.ownership.epoch;
-  if (const auto at = state.dispatch->wake_at(now))
-    out.next_wake_at = now.wall + std::chrono::duration_cast<milliseconds>(*at - now.mono);
-  out.counters = {{"attempts_started", static_cast<std::int64_t>(state.started)},
-                  {"attempts_succeeded", static_cast<std::int64_t>(state.succeeded)},
-                  {"attempts_failed", static_cast<std::int64_t>(state.failed)},
-                  {"attempts_interrupted", static_cast<std::int64_t>(state.interrupted)},
-                  {"attempts_released", static_cast<std::int64_t>(state.released)},
-                  {"deliveries_retried", static_cast<std::int64_t>(state.retries)},
-                  {"deliveries_dead", static_cast<std::int64_t>(state.dead)},
-                  {"breaker_opened", static_cast<std::int64_t>(state.opened)},
-                  {"claims", static_cast<std::int64_t>(state.claims)},
-                  {"claimed", static_cast<std::int64_t>(state.claimed)},
-                  {"writes_missed", static_cast<std::int64_t>(state.missed)}};
-  auto& part = out.delivery.emplace(actor_status::delivery_part{});
-  part.breaker_state = to_string(gate.state);
-  part.breaker_since = state.breaker_since;
-  if (gate.next_at)
-    part.next_probe_at = now.wall + std::chrono::duration_cast<milliseconds>(*gate.next_at - now.mono);
-  part.consecutive_failures = gate.consecutive_failures;
-  part.in_flight = state.dispatch->sending();
-  part.window = state.dispatch->policy().max_in_flight;
-  part.tokens = std::max<std::int64_t>(0, state.credits->available());
-  part.backlog = static_cast<std::uint32_t>(state.dispatch->ready());
-  part.last_outcomes.assign(state.last_outcomes.begin(), state.last_outcomes.end());
-  return out;
 }
 
 } // namespace postrider

@@ -8,7 +8,7 @@ namespace postrider {
 
 using delivery_self = delivery_actor::stateful_pointer<delivery_state_data>;
 
-dispatch_policy policy_of(const endpoint_config& endpoint);
+dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_after);
 dispatch_now now_of(delivery_self self);
 
 /// Executes and clears `state.effects`, lends credits anew, sets the timer, asks to leave when there is nothing left.

@@ -61,13 +61,15 @@ public:
 
   void start(store& database, sender& requests) {
     config_.set("scheduler.max-threads", options_.scheduler_threads);
+    config_.set("scheduler.policy", caf::atom("sharing"));
     system_.emplace(config_);
     context_.emplace(engine_context{.node_name = options_.node_name,
                                     .database = database,
                                     .requests = requests,
                                     .counts = counts_,
                                     .verifiers = directory_,
-                                    .wall_now = [this] { return clock_.now(); }});
+                                    .wall_now = [this] { return clock_.now(); },
+                                    .limits = {.disable_after = options_.disable_after}});
     const auto top = system_->spawn(node, node_arguments{&*context_, beat_});
     {
       const std::lock_guard lock{handles_mutex_};

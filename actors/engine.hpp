@@ -18,6 +18,7 @@ namespace postrider {
 struct actor_engine_options {
   std::string node_name;
   std::size_t scheduler_threads = 2;
+  std::chrono::milliseconds disable_after{0}; ///< see engine_limits
   /// NODE has ended although nobody stopped it: nothing is accepted or delivered any more, while the leases would still
   /// be renewed. The process should end. Called once, from one of CAF's threads; must not call back into the engine.
   std::function<void(std::string why)> failed{};

@@ -22,19 +22,9 @@ struct engine_limits {
   milliseconds refresh_gap{100};            ///< a tenant's version is looked up at most so often for negative answers
   milliseconds plan_wait_max{4'000};        ///< how long a request waits for a configuration before 503
   std::size_t waiting_requests_max = 1'024; ///< requests that wait for a tenant or a plan, per tenant; beyond: 503
+  milliseconds disable_after{0};            ///< an endpoint that only fails for so long is disabled; 0: never
   std::size_t plans_max =
     4; ///< how often an event is planned before 503: each time the database refused the plan as stale
-};
-
-/// What every actor of a node is given. Outlives them all.
-struct engine_context {
-  std::string node_name;
-  store& database;
-  sender& requests;
-  metrics& counts;
-  directory& verifiers;
-  std::function<wall_time()> wall_now; ///< the database's clock as seen from here
-  engine_limits limits{};
 };
 
 /// Chance for ids, seeds and jitter: one per actor, seeded from the system once. Not for secrets.
@@ -48,6 +38,20 @@ public:
 
 private:
   std::mt19937_64 engine_;
+};
+
+/// What every actor of a node is given. Outlives them all.
+struct engine_context {
+  std::string node_name;
+  store& database;
+  sender& requests;
+  metrics& counts;
+  directory& verifiers;
+  std::function<wall_time()> wall_now; ///< the database's clock as seen from here
+  engine_limits limits{};
+  std::function<chance()> new_chance = [] {
+    return chance{};
+  }; ///< for each actor that needs it; a simulation replays it
 };
 
 } // namespace postrider

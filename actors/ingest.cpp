@@ -36,7 +36,7 @@ ingest_answer ingest_ticket::settle(ingest_result outcome, event_id id, std::str
   admission_.reset();
   replies_.reset();
   const bool good = outcome == ingest_result::accepted || outcome == ingest_result::duplicate;
-  return {to_, outcome, id, code, good ? std::move(on_accept_) : nullptr};
+  return {to_, outcome, id, code, good ? std::move(on_accept_) : nullptr, {}};
 }
 
 void ingest_ticket::answer(ingest_result outcome, event_id id, std::string_view code,
@@ -46,6 +46,15 @@ void ingest_ticket::answer(ingest_result outcome, event_id id, std::string_view 
   one.push_back(settle(outcome, id, code));
   if (response)
     one.back().response = std::move(response);
+  if (replies)
+    replies->answer(std::move(one));
+}
+
+void ingest_ticket::refuse(ingest_result outcome, std::chrono::seconds retry_after) {
+  const auto replies = replies_;
+  std::vector<ingest_answer> one;
+  one.push_back(settle(outcome));
+  one.back().retry_after = retry_after;
   if (replies)
     replies->answer(std::move(one));
 }

@@ -5,6 +5,7 @@
 #include "core/time.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,14 +26,16 @@ struct reply_address {
 };
 
 enum class ingest_result : std::uint8_t {
-  accepted,    ///< 200, committed
-  duplicate,   ///< 200, `id` is that of the first
-  rejected,    ///< 401, `code` is the reason
-  unknown,     ///< 404
-  handshake,   ///< the provider asked a question of its own: `response` answers it
-  method,      ///< 405; the body of `response` lists the methods that the source takes
-  overloaded,  ///< 503: a bound of I13 is reached
-  unavailable, ///< 503: the store did not confirm in time; sending again is safe
+  accepted,     ///< 200, committed
+  duplicate,    ///< 200, `id` is that of the first
+  rejected,     ///< 401, `code` is the reason
+  unknown,      ///< 404
+  handshake,    ///< the provider asked a question of its own: `response` answers it
+  method,       ///< 405; the body of `response` lists the methods that the source takes
+  rate_limited, ///< 429: beyond the tenant's quota of requests or bytes a second
+  backlog_full, ///< 429: the tenant has as many live deliveries as its quota allows
+  overloaded,   ///< 503: a bound of I13 is reached
+  unavailable,  ///< 503: the store did not confirm in time; sending again is safe
 };
 
 /// LISTENER renders it (api.md, "Ingest").
@@ -42,6 +45,7 @@ struct ingest_answer {
   event_id id{};                                  ///< accepted, duplicate
   std::string_view code{};                        ///< rejected: a string literal, the reason
   std::shared_ptr<const fixed_answer> response{}; ///< what the provider demands in place of our own answer
+  std::chrono::seconds retry_after{0};            ///< rate_limited, backlog_full: at least 1
 };
 
 /// Where answers go. Implemented by LISTENER: one post per io thread and call. Never blocks; callable from any thread.
@@ -97,7 +101,9 @@ public:
   /// Answers at once (off the hot path).
   void answer(ingest_result outcome, event_id id = {}, std::string_view code = {},
               std::shared_ptr<const fixed_answer> response = {});
-  /// Empty after `settle`, `answer` or a move.
+  /// Answers at once that the tenant is over a quota.
+  void refuse(ingest_result outcome, std::chrono::seconds retry_after);
+  /// Empty after `settle`, `answer`, `refuse` or a move.
   explicit operator bool() const noexcept { return replies_ != nullptr; }
   [[nodiscard]] const std::shared_ptr<ingest_replies>& replies() const noexcept { return replies_; }
 

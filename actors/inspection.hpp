@@ -51,10 +51,10 @@ struct actor_status {
     std::optional<wall_time> breaker_since{};
     std::optional<wall_time> next_probe_at{};
     std::uint32_t consecutive_failures = 0;
-    std::uint32_t in_flight = 0; ///< sending now
-    std::uint32_t window = 0;    ///< how many may
-    std::int64_t tokens = 0;     ///< send credits lent out and not taken
-    std::uint32_t backlog = 0;   ///< in memory, waiting for the window; at rest: scheduled rows, to a thousand
+    std::uint32_t in_flight = 0;          ///< sending now
+    std::uint32_t window = 0;             ///< how many may, as the endpoint bears it
+    std::optional<std::int64_t> tokens{}; ///< attempts that the rate allows now; nothing: not limited, or at rest
+    std::uint32_t backlog = 0;            ///< in memory, waiting for the window; at rest: scheduled rows, to a thousand
     std::vector<std::string> last_outcomes; ///< the last 10 words, newest first
   };
   std::optional<delivery_part> delivery{};

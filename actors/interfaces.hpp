@@ -5,6 +5,7 @@
 #include "actors/sender.hpp"
 #include "actors/store.hpp"
 #include "actors/withdrawal.hpp"
+#include "core/ingest_quota.hpp"
 #include "core/send_credits.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -70,11 +71,12 @@ using tree = caf::atom_constant<caf::atom("tree")>;           ///< who is direct
 
 // ------------------------------------------------------------------------------------------------ messages
 
-/// A tenant's configuration with the live credits of its endpoints (parallel to `config->endpoints`). Immutable,
-/// shared.
+/// A tenant's configuration with the live credits of its endpoints (parallel to `config->endpoints`) and its quota.
+/// Immutable, shared.
 struct routing_plan {
   tenant_config_ptr config;
   std::vector<std::shared_ptr<send_credits>> credits;
+  std::shared_ptr<ingest_quota> quota;
 };
 using routing_plan_ptr = std::shared_ptr<const routing_plan>;
 

@@ -170,7 +170,8 @@ struct delivery_record {
   bool tenant_enabled = true;
   endpoint_status endpoint_state = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
-  std::optional<wall_time> next_probe_at{};
+  std::optional<wall_time> next_probe_at{}, held_until{};
+  std::optional<double> rate_limit_per_s{};
 };
 
 /// A page of a list, newest first. `before`: only what is older than that id.

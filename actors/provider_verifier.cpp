@@ -1,6 +1,7 @@
 #include "actors/provider_verifier.hpp"
 
 #include "actors/ingest_verdict.hpp"
+#include "core/failpoint.hpp"
 #include "core/header_block.hpp"
 #include "core/provider_verification.hpp"
 
@@ -62,8 +63,21 @@ void hand_to_store(self_pointer self, accept_item_ptr item) {
   item->ticket.answer(ingest_result::overloaded);
 }
 
+// A verified webhook against the tenant's quota. True: it was refused, and answered so.
+bool over_quota(self_pointer self, ingest_request& request) {
+  auto& state = self->state;
+  const auto answer = state.given.plan->quota->admit(request.body.size(), self->clock().now());
+  if (answer.verdict == quota_verdict::admitted)
+    return false;
+  const bool full = answer.verdict == quota_verdict::backlog_full;
+  ++(full ? state.backlog_full : state.rate_limited);
+  request.ticket.refuse(full ? ingest_result::backlog_full : ingest_result::rate_limited, answer.retry_after);
+  return true;
+}
+
 void accept(self_pointer self, ingest_request& request, verification verified,
             std::shared_ptr<const fixed_answer> response) {
+  POSTRIDER_FAILPOINT("ingest.verified");
   auto& state = self->state;
   auto what = std::make_shared<event>();
   what->id = {state.random.next_id(state.given.context->wall_now())};
@@ -149,6 +163,8 @@ void on_ingest(self_pointer self, ingest_request_ptr request) {
   auto verified = verify_request(*state.source, {request->method, url, request->headers, request->body},
                                  state.given.context->wall_now());
   auto verdict = ingest_verdict(*state.source, verified);
+  if (verdict.result == ingest_result::accepted && over_quota(self, *request))
+    return;
   if (verdict.result == ingest_result::accepted)
     return accept(self, *request, std::move(verified), std::move(verdict.response));
   if (verdict.result != ingest_result::handshake)
@@ -213,6 +229,8 @@ actor_status describe(self_pointer self) {
                   {"handshakes", static_cast<std::int64_t>(state.handshakes)},
                   {"wrong_methods", static_cast<std::int64_t>(state.wrong_methods)},
                   {"overloaded", static_cast<std::int64_t>(state.overloaded)},
+                  {"rate_limited", static_cast<std::int64_t>(state.rate_limited)},
+                  {"backlog_full", static_cast<std::int64_t>(state.backlog_full)},
                   {"gave_up", static_cast<std::int64_t>(state.gave_up)},
                   {"planned_again", static_cast<std::int64_t>(state.planned_again)},
                   {"waiting", static_cast<std::int64_t>(state.doubted.size() + state.refused.size())}};
@@ -234,6 +252,7 @@ provider_verifier_actor::behavior_type provider_verifier(self_pointer self, prov
   auto& state = self->state;
   log_and_end_on_exception(self, given.path);
   state.given = std::move(given);
+  state.random = state.given.context->new_chance();
   state.given.context->counts.actors_verifiers.add(1);
   find_source(self);
   state.life.enter(state.given.context->wall_now(), state.source ? "verifying" : "refusing", "started");

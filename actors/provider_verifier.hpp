@@ -66,14 +66,16 @@ struct provider_verifier_state {
   chance random;
   biography life;
   std::uint64_t accepted = 0, rejected = 0, unknown = 0, planned_again = 0, handshakes = 0, wrong_methods = 0;
-  std::uint64_t overloaded = 0, gave_up = 0;
+  std::uint64_t overloaded = 0, gave_up = 0, rate_limited = 0, backlog_full = 0;
   std::array<std::uint32_t, verify_reason_count> refusals{}; ///< of `rejected`, by reason
   std::optional<wall_time> timer_at{};                       ///< when what waits is given up
 };
 
-/// VERIFIER: signature, id, type; then the plan: one delivery for each endpoint that matches, a send credit where one
-/// is free; then STORE. Before it refuses a request it makes sure, at most every `refresh_gap`, that the database knows
-/// no newer configuration.
+/// VERIFIER: signature, id, type; then the tenant's quota; then the plan: one delivery for each endpoint that matches,
+/// a send credit where one is free; then STORE. The quota comes after the signature, although checking that costs more:
+/// what nobody signed must not use up what the tenant may take in. A provider's handshakes are not counted. Repeated
+/// webhooks are, for only STORE knows them; so is what STORE then cannot take. Before it refuses a request it makes
+/// sure, at most every `refresh_gap`, that the database knows no newer configuration.
 provider_verifier_actor::behavior_type
 provider_verifier(provider_verifier_actor::stateful_pointer<provider_verifier_state> self,
                   provider_verifier_arguments given);

@@ -4,6 +4,7 @@
 #include "actors/sender.hpp"
 #include "core/circuit_breaker.hpp"
 #include "core/delivery_state.hpp"
+#include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
 #include "core/outcome.hpp"
 #include "core/result.hpp"
@@ -136,7 +137,9 @@ struct claim_request {
   wall_time now{};              ///< due means next_attempt_at <= now
   wall_time attempt_deadline{}; ///< becomes next_attempt_at while in flight
   std::uint32_t limit = 0;      ///< at most so many, oldest due first, 1 to 256
-  bool even_if_not_due = false; ///< a probe with nothing due: the oldest in backoff
+  /// What waits on backoff since before that is taken too, though it is not due. Deliveries that are scheduled for
+  /// later without a failure are not.
+  std::optional<wall_time> backoff_before{};
 };
 
 struct claim_result {
@@ -185,7 +188,7 @@ struct due_hint {
   wall_time next_due{};
 };
 
-/// What changed in an endpoint's runtime: written by DELIVERY, read back at its start.
+/// What DELIVERY learnt of an endpoint: written when it changes, read back at its start.
 struct endpoint_runtime {
   tenant_no tenant = 0;
   endpoint_no endpoint = 0;
@@ -193,6 +196,8 @@ struct endpoint_runtime {
   std::uint32_t opened_in_a_row = 0;
   wall_time since{};
   std::optional<wall_time> next_probe_at{};
+  stored_endpoint_clock clock{};
+  std::optional<wall_time> failing_since{}; ///< nothing but failures since then
 };
 
 /// The node's ear. Calls come from STORE's threads; each returns at once.
@@ -239,11 +244,14 @@ public:
   /// The tenant's configuration, secrets decrypted; a null pointer when there is no such tenant or it is deleted.
   virtual void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) = 0;
 
+  /// How many live deliveries the tenant has, on all nodes: by its counters, the latest commits included.
+  virtual void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) = 0;
+
   virtual void load_runtime(endpoint_no endpoint,
                             std::function<void(result<std::optional<endpoint_runtime>>)> done) = 0;
-  /// Guarded by the fence; also leaves a row in `transition`.
+  /// Guarded by the fence; where the breaker's state is another than before it also leaves a row in `transition`.
   virtual void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) = 0;
-  /// 410, or the receiver's wish.
+  /// 410, the receiver's wish, or nothing but failures for long; opens an alert.
   virtual void disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) = 0;
 };
 

@@ -14,9 +14,11 @@ using self_pointer = tenant_supervisor_self;
 
 constexpr milliseconds reload_retry{500};
 constexpr milliseconds child_answer_max{1'500};
+constexpr milliseconds backlog_gap{1'000}; // how old the backlog may be that a quota is held against
 constexpr std::uint64_t idle_tick = 0;
 constexpr std::uint64_t reload_tick = 1;
 constexpr std::uint64_t leave_tick = 2;
+constexpr std::uint64_t backlog_tick = 3;
 // From the withdrawal of the VERIFIERs to the question: whatever LISTENER had found before is in a mailbox by then, and
 // read.
 constexpr milliseconds leave_delay{2'000};
@@ -31,8 +33,25 @@ routing_plan_ptr make_plan(self_pointer self, tenant_config_ptr config) {
       credits = std::make_shared<send_credits>();
     plan->credits.push_back(credits);
   }
+  state.quota->configure(config->quotas);
+  plan->quota = state.quota;
   plan->config = std::move(config);
   return plan;
+}
+
+// The answer goes straight to the quota: it is shared with other threads anyway, and needs nobody's turn.
+void read_backlog(self_pointer self) {
+  auto& state = self->state;
+  if (state.quota->has_backlog() && !std::exchange(state.backlog_set, true))
+    self->delayed_send(self, backlog_gap, atom::tick::value, backlog_tick);
+  if (!state.quota->begin_reading())
+    return;
+  state.given.context->database.count_live(state.given.config->no, [quota = state.quota](result<std::int64_t> live) {
+    if (live)
+      quota->backlog_is(*live);
+    else
+      quota->reading_failed();
+  });
 }
 
 // Something came: it stays.
@@ -133,6 +152,7 @@ void on_loaded(self_pointer self, result<tenant_config_ptr> loaded) {
     reconfigure_verifiers(self);
     reconfigure_deliveries(self);
     wake_resumed(self, *before);
+    read_backlog(self);
   }
   for (const auto& each : std::exchange(state.askers, {}))
     self->send(each, atom::plan::value, state.plan);
@@ -200,6 +220,10 @@ void on_tick(self_pointer self, std::uint64_t what) {
   if (what == reload_tick) {
     state.reload_set = false;
     return load(self);
+  }
+  if (what == backlog_tick) {
+    state.backlog_set = false;
+    return read_backlog(self);
   }
   const auto idle_for = state.given.context->limits.tenant_idle;
   if (what == leave_tick) {
@@ -287,6 +311,7 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
   self->set_down_handler([=](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([=](const caf::exit_msg& message) { on_exit(self, message); });
   look_at_idle(self);
+  read_backlog(self);
   close_after_crash(self);
   return {
     [=](atom::ingest, const ingest_request_ptr& request) { on_ingest(self, request); },

@@ -79,10 +79,11 @@ struct tenant_supervisor_state {
   tenant_supervisor_arguments given;
   routing_plan_ptr plan;
   std::unordered_map<endpoint_no, std::shared_ptr<send_credits>> credits; ///< outlive configurations and incarnations
+  std::shared_ptr<ingest_quota> quota = std::make_shared<ingest_quota>(); ///< outlives configurations
   std::map<std::string, verifier_child> verifiers;                        ///< by source name
   std::map<endpoint_no, delivery_child> deliveries;
   std::set<endpoint_no> closing_deleted; ///< deleted endpoints whose rows are being closed
-  bool loading = false, load_again = false, reload_set = false;
+  bool loading = false, load_again = false, reload_set = false, backlog_set = false;
   mono_time loaded_at{};                       ///< when the plan was last confirmed
   std::vector<provider_verifier_actor> askers; ///< VERIFIERs that wait for the load
   std::deque<ingest_request_ptr> waiting;      ///< requests for a source that the plan does not know

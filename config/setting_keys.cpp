@@ -27,6 +27,7 @@ constexpr std::array sections{
   setting_section{"secrets", "Keys that protect secrets at rest. Values are file:PATH or env:NAME."},
   setting_section{"jwt", "JSON Web Tokens as an alternative to API keys; all three keys or none."},
   setting_section{"delivery", "What is true of every endpoint unless it says otherwise, and where deliveries may go."},
+  setting_section{"retention", "How long events and their deliveries are kept."},
   setting_section{"shutdown", "What happens between SIGTERM and the end."},
   setting_section{"log", "Standard error."},
 };
@@ -72,8 +73,11 @@ constexpr std::array keys{
   setting_key{.name = "delivery.deny_cidrs", .kind = cidr_list, .at = POSTRIDER_FIELD(delivery.deny_cidrs), .help = "addresses that deliveries never go to; beats allow_cidrs"},
   setting_key{.name = "delivery.ca_bundle", .kind = path, .at = POSTRIDER_FIELD(delivery.ca_bundle), .help = "PEM file of authorities that endpoints' certificates may have beside the system's"},
   setting_key{.name = "delivery.timeout_ms", .kind = integer, .at = POSTRIDER_FIELD(delivery.timeout_ms), .help = "milliseconds for a whole attempt, connecting included", .min = 100, .max = 60'000},
+  setting_key{.name = "delivery.disable_after_s", .kind = integer, .at = POSTRIDER_FIELD(delivery.disable_after_s), .help = "seconds of nothing but failures after which an endpoint is disabled; 0: never", .min = 0, .max = 31'536'000},
   setting_key{.name = "delivery.max_in_flight", .kind = integer, .at = POSTRIDER_FIELD(delivery.max_in_flight), .help = "attempts of one endpoint at a time", .min = 1, .max = 1'000},
   setting_key{.name = "delivery.connections_max", .kind = integer, .at = POSTRIDER_FIELD(delivery.connections_max), .help = "open connections to endpoints in all; at most half of the descriptors", .min = 1, .max = 1'000'000},
+
+  setting_key{.name = "retention.days", .kind = integer, .at = POSTRIDER_FIELD(retention.days), .help = "days that events are kept at most; a tenant's or plan's retention_days may be less. The same on all nodes", .min = 1, .max = 3'650},
 
   setting_key{.name = "shutdown.linger_ms", .kind = integer, .at = POSTRIDER_FIELD(shutdown.linger_ms), .help = "milliseconds that requests are still taken, with /readyz at 503", .min = 0, .max = ten_minutes_ms},
   setting_key{.name = "shutdown.drain_ms", .kind = integer, .at = POSTRIDER_FIELD(shutdown.drain_ms), .help = "milliseconds for what is in flight to end", .min = 0, .max = ten_minutes_ms},

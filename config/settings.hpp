@@ -70,11 +70,15 @@ struct settings {
     bool https_only = true;
     std::vector<std::string> allow_cidrs;
     std::vector<std::string> deny_cidrs;
-    std::string ca_bundle;                 ///< path of PEM authorities beside the system's
-    std::int64_t timeout_ms = 15'000;      ///< 100 to 60000
-    std::int64_t max_in_flight = 32;       ///< 1 to 1000
-    std::int64_t connections_max = 16'384; ///< open to endpoints in all, 1 to 1000000
+    std::string ca_bundle;                  ///< path of PEM authorities beside the system's
+    std::int64_t timeout_ms = 15'000;       ///< 100 to 60000
+    std::int64_t max_in_flight = 32;        ///< 1 to 1000
+    std::int64_t disable_after_s = 432'000; ///< 0 (never) to 31536000
+    std::int64_t connections_max = 16'384;  ///< open to endpoints in all, 1 to 1000000
   } delivery;
+  struct retention_part {
+    std::int64_t days = 30; ///< 1 to 3650
+  } retention;
   struct shutdown_part {
     std::int64_t linger_ms = 2'000; ///< 0 to 600000
     std::int64_t drain_ms = 20'000; ///< 0 to 600000

@@ -7,7 +7,8 @@ namespace postrider {
 
 namespace {
 
-constexpr std::uint32_t room_max = 4'096;
+// Ahead of all that can have been written by now, whatever the clocks differ.
+constexpr std::chrono::hours whole_backoff{24};
 
 } // namespace
 
@@ -17,6 +18,7 @@ void dispatch_effects::clear() {
   wanted_claim.reset();
   breaker_changed = false;
   breaker_cause = {};
+  clock_changed = false;
   disable_endpoint = false;
   disable_reason = {};
 }
@@ -48,8 +50,12 @@ void endpoint_dispatch::own(fence under, const dispatch_now& now, dispatch_effec
   advance(now, out);
 }
 
-void endpoint_dispatch::restore(breaker stored, const dispatch_now& now, dispatch_effects& out) {
-  gate_ = std::move(stored);
+void endpoint_dispatch::restore(const memory& stored, const dispatch_now& now, dispatch_effects& out) {
+  gate_ = stored.gate;
+  clock_ = stored.clock;
+  catch_up_ = stored.closed_at;
+  failing_since_ = stored.failing_since;
+  failing_kept_ = failing_since_.has_value();
   advance(now, out);
 }
 
@@ -100,7 +106,9 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
     close_overdue(answer.overdue, now, out);
     // A claim that brought nothing although there should be something must not be followed by the same at once.
     const bool barren = answer.claimed.empty() && out.writes.size() == writes && !due_meanwhile_;
-    if (barren && next_due_ && (*next_due_ <= now.wall || claiming_any_))
+    if (barren && claiming_backoff_)
+      catch_up_.reset();
+    if (barren && next_due_ && (*next_due_ <= now.wall || gate_.state == breaker_state::half_open))
       claim_not_before_ = now.mono + claim_retry_delay;
   }
   due_meanwhile_.reset();
@@ -144,11 +152,12 @@ void endpoint_dispatch::drain(const dispatch_now& now, dispatch_effects& out) {
 // ------------------------------------------------------------------------------------------------ decisions
 
 void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) {
+  keep_clock(now, out);
   backlogged_ = next_due_ && *next_due_ <= now.wall;
   if (suspended_since_ && now.mono - *suspended_since_ >= suspension_max)
     forget_ready();
   // A release is guarded by its fence: it may be written although the shard is not owned at this moment.
-  if (!policy_.active || draining_ || gate_.state == breaker_state::open)
+  if (!policy_.active || draining_ || gate_.state == breaker_state::open || is_held(clock_, now.mono))
     release_ready(now, out);
   if (wants_look())
     look(now, out);
@@ -159,7 +168,8 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
 }
 
 void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& out) {
-  while (!ready_.empty() && sending_ < policy_.max_in_flight) {
+  token_at_.reset();
+  while (!ready_.empty() && sending_ < window()) {
     const auto id = ready_.front();
     auto& held = open_.at(id);
     if (held.claimed_until && *held.claimed_until <= now.wall) { // any claim may close it by now: it gets a time anew
@@ -167,58 +177,77 @@ void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& o
       release(id, held, now, out);
       continue;
     }
+    const auto token = policy_.rate ? take(sends_, 1, now.mono, *policy_.rate) : rate_step{.next = sends_};
+    if (!token.admitted()) {
+      token_at_ = token.wait_until;
+      return;
+    }
     const auto admitted = move_gate(breaker_input::admit, gate_.epoch, now, "admit", out);
     if (!admitted.admitted) {
       release_ready(now, out);
       return;
     }
+    sends_ = token.next;
     ready_.pop_front();
     held.at = phase::sending;
+    held.sent_at = now.mono;
     ++sending_;
     out.starts.push_back({id, held.number, gate_.epoch, held.what});
   }
 }
 
+std::optional<wall_time> endpoint_dispatch::backoff_before(const dispatch_now& now) const noexcept {
+  if (gate_.state == breaker_state::half_open) // if nothing is due, the oldest in backoff is the probe
+    return now.wall + whole_backoff;
+  return gate_.state == breaker_state::closed ? catch_up_ : std::nullopt;
+}
+
 void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& out) {
-  if (claiming_ || !next_due_ || gate_.state == breaker_state::open ||
+  if (claiming_ || (!next_due_ && !catch_up_) || gate_.state == breaker_state::open || is_held(clock_, now.mono) ||
       (claim_not_before_ && now.mono < *claim_not_before_))
     return;
-  const bool due_now = *next_due_ <= now.wall;
-  if (!due_now && gate_.state != breaker_state::half_open)
+  const bool due_now = next_due_ && *next_due_ <= now.wall;
+  const auto backoff = backoff_before(now);
+  if (!due_now && !backoff)
     return;
-  const auto limit = std::min<std::int64_t>(claim_limit(), fitting());
+  const auto limit = std::min<std::int64_t>(claim_limit(now.mono), fitting());
   if (limit <= 0)
     return;
-  ask(static_cast<std::uint32_t>(limit), !due_now, now, out);
+  // A probe is what is due, if anything is.
+  const bool reach_back = backoff && !(due_now && gate_.state == breaker_state::half_open);
+  ask(static_cast<std::uint32_t>(limit), reach_back ? backoff : std::nullopt, now, out);
 }
 
 // Not sent, but not left as if it were under way either: what a former owner had in flight is closed, and waits.
 void endpoint_dispatch::look(const dispatch_now& now, dispatch_effects& out) {
   if (*next_due_ > now.wall || (claim_not_before_ && now.mono < *claim_not_before_))
     return;
-  ask(0, false, now, out);
+  ask(0, std::nullopt, now, out);
 }
 
-void endpoint_dispatch::ask(std::uint32_t limit, bool any, const dispatch_now& now, dispatch_effects& out) {
+void endpoint_dispatch::ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
+                            dispatch_effects& out) {
   claiming_ = true;
-  claiming_any_ = any;
+  claiming_backoff_ = backoff_before.has_value();
   claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
-  out.wanted_claim = dispatch_effects::claim{limit, any, claimed_until_};
+  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_};
 }
 
 // How many rows the window, or the breaker, has use for.
-std::uint32_t endpoint_dispatch::claim_limit() const noexcept {
+std::uint32_t endpoint_dispatch::claim_limit(mono_time now) const noexcept {
   if (gate_.state == breaker_state::half_open) {
     // Requests from before the breaker opened only take up places: a probe does not wait for their end.
-    if (gate_.probes_running > 0 || !ready_.empty() || sending_ >= policy_.max_in_flight)
+    if (gate_.probes_running > 0 || !ready_.empty() || sending_ >= window())
       return 0;
     const auto probes = policy_.breaker.probes;
     const auto missing = probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1;
-    return std::min({claim_max, missing, policy_.max_in_flight - sending_});
+    return std::min({claim_max, missing, window() - sending_});
   }
-  if (ready_.size() >= policy_.max_in_flight || open_.size() >= room())
+  if (ready_.size() >= window() || open_.size() >= room())
     return 0;
-  return std::min(claim_max, room() - static_cast<std::uint32_t>(open_.size()));
+  const auto limit = std::min(claim_max, room() - static_cast<std::uint32_t>(open_.size()));
+  const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(paid, 0, limit));
 }
 
 // How many more events fit into `memory_max`; one always does, while the bound is not reached.
@@ -230,9 +259,13 @@ breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epo
                                           std::string_view cause, dispatch_effects& out) {
   auto moved = step(gate_, input, epoch, now.mono, now.draw, policy_.breaker);
   gate_ = moved.next;
-  if (moved.changed) {
-    out.breaker_changed = true;
-    out.breaker_cause = cause;
+  if (!moved.changed)
+    return moved;
+  out.breaker_changed = true;
+  out.breaker_cause = cause;
+  if (gate_.state == breaker_state::closed) {
+    clock_ = reopened(clock_, policy_.max_in_flight);
+    catch_up_ = now.wall;
   }
   return moved;
 }
@@ -297,14 +330,15 @@ void endpoint_dispatch::schedule(wall_time at) {
 // ------------------------------------------------------------------------------------------------ views
 
 std::uint32_t endpoint_dispatch::room() const noexcept {
-  return std::min(room_max, 2 * policy_.max_in_flight + std::max(last_slice_, slice_count_));
+  return std::min(room_max, 2 * window() + std::max(last_slice_, slice_count_));
 }
 
-std::int64_t endpoint_dispatch::lendable(std::int64_t taken) const noexcept {
-  if (!may_send() || gate_.state != breaker_state::closed)
+std::int64_t endpoint_dispatch::lendable(std::int64_t taken, mono_time now) const noexcept {
+  if (!may_send() || gate_.state != breaker_state::closed || is_held(clock_, now))
     return 0;
-  const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1);
-  return std::max<std::int64_t>(0, std::min(all - static_cast<std::int64_t>(open_.size()), fitting()) - taken);
+  const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1) - static_cast<std::int64_t>(open_.size());
+  const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
+  return std::max<std::int64_t>(0, std::min({all, fitting(), paid}) - taken);
 }
 
 bool endpoint_dispatch::records(const delivery_id& delivery) const {
@@ -333,9 +367,16 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     const auto look_at = *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
     consider(claim_not_before_ ? std::max(look_at, *claim_not_before_) : look_at);
   }
-  if (may_send() && !claiming_ && next_due_ && gate_.state != breaker_state::open) {
-    const bool any = gate_.state == breaker_state::half_open;
-    auto claim_at = any || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
+  if (clock_unkept_ && kept_at_)
+    consider(*kept_at_ + clock_kept_every);
+  if (!may_send())
+    return at;
+  if (is_held(clock_, now.mono))
+    consider(*clock_.held_until);
+  if (token_at_)
+    consider(*token_at_);
+  if (!claiming_ && gate_.state != breaker_state::open && (next_due_ || catch_up_)) {
+    auto claim_at = backoff_before(now) || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
     if (claim_not_before_)
       claim_at = std::max(claim_at, *claim_not_before_);
     if (claim_at > now.mono) // else it waits for room, and a message makes that

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "core/circuit_breaker.hpp"
+#include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
 #include "core/outcome.hpp"
+#include "core/rate_limit.hpp"
 #include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 
@@ -21,8 +23,8 @@
 ///
 /// | phase     | entered when                           | left for, when |
 /// | --------- | -------------------------------------- | -------------- |
-/// | ready     | committed with a credit (attempt 1),   | sending: the window has a slot and the breaker admits it |
-/// |           | or claimed                             | recording a release (`pending`, attempt uncounted): breaker open, paused, draining, claim's time over |
+/// | ready     | committed with a credit (attempt 1),   | sending: the window has a slot, the rate a token, and the breaker admits it |
+/// |           | or claimed                             | recording a release (`pending`, attempt uncounted): breaker open, endpoint held, paused, draining, claim's time over |
 /// |           |                                        | nothing: another fence holds the shard |
 /// | sending   | its request is SENDER's                | recording its outcome |
 /// | recording | the guarded write is STORE's           | nothing: STORE has answered (final, scheduled in the database, or another's) |
@@ -38,16 +40,24 @@
 /// While it is paused or disabled (`active` false) nothing is claimed, so that waiting burns no attempt. Only what a
 /// former owner left in flight and past its deadline is looked for, once a fence, by a claim of no rows, and closed.
 /// When it goes on, a claim is asked for at once, whatever was known before.
+///
+/// When the breaker closes, what had been waiting on backoff until then becomes due: claims take the oldest of it, a
+/// page at a time, until none is left. That it closed is stored, so a restart goes on with it. The window starts at one
+/// request (core/endpoint_clock.hpp), so the endpoint is not met by all of it at once.
+///
+/// An endpoint that has failed for `disable_after`, without one success between, is disabled.
 // clang-format on
 namespace postrider {
 
 struct dispatch_policy {
-  std::uint32_t max_in_flight = 32; ///< requests at once
+  std::uint32_t max_in_flight = 32; ///< requests at once, at most
+  std::optional<rate_limit> rate{}; ///< of requests; nothing: not limited
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
   milliseconds claim_lasts{
-    90'000};          ///< past it a claimed row is nobody's: its turn in the window, its request, its write
-  bool active = true; ///< false: paused or disabled; nothing new is sent
+    90'000};                     ///< past it a claimed row is nobody's: its turn in the window, its request, its write
+  bool active = true;            ///< false: paused or disabled; nothing new is sent
+  milliseconds disable_after{0}; ///< 0: never
 };
 
 /// `now` on both clocks, and chance.
@@ -132,8 +142,8 @@ struct dispatch_effects {
     event_id event{};               ///< for the delivery latency; nil where unknown
   };
   struct claim {
-    std::uint32_t limit = 0; ///< 0: only overdue attempts and the next due time are asked for
-    bool even_if_not_due = false;
+    std::uint32_t limit = 0;                   ///< 0: only overdue attempts and the next due time are asked for
+    std::optional<wall_time> backoff_before{}; ///< what waits on backoff since before that is taken too, due or not
     wall_time until{}; ///< the attempts' deadline: becomes the rows' due time; never the same twice
   };
   std::vector<start> starts;
@@ -141,6 +151,7 @@ struct dispatch_effects {
   std::optional<claim> wanted_claim{};
   bool breaker_changed = false;
   std::string_view breaker_cause{};
+  bool clock_changed = false; ///< of the endpoint: its window, a hold; or its failures began or ended
   bool disable_endpoint = false;
   std::string_view disable_reason{};
 
@@ -151,10 +162,14 @@ class endpoint_dispatch {
 public:
   static constexpr std::int64_t memory_max = 50LL << 20; ///< bytes of events in memory; how many: `room`, `lendable`
   static constexpr std::uint32_t claim_max = 256;        ///< rows of one claim
+  static constexpr std::uint32_t room_max = 4'096;       ///< rows in memory
   /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
   static constexpr milliseconds suspension_max{600'000};
   /// After a claim that failed, or a request that could not be sent.
   static constexpr milliseconds claim_retry_delay{1'000};
+  /// How often the endpoint's clock is stored at most, and how long failures alone last before they are.
+  static constexpr milliseconds clock_kept_every{5'000};
+  static constexpr milliseconds failing_kept_after{60'000};
 
   /// How long a withdrawal waits for rows that are on their way here, and how many such are remembered.
   static constexpr milliseconds withdrawn_lasts{10'000};
@@ -166,8 +181,14 @@ public:
   void configure(dispatch_policy policy, const dispatch_now& now, dispatch_effects& out);
   /// The shard is owned under that fence from now on; 0: not for now (nothing is sent, claimed or lent).
   void own(fence under, const dispatch_now& now, dispatch_effects& out);
-  /// The breaker as it was stored.
-  void restore(breaker stored, const dispatch_now& now, dispatch_effects& out);
+  /// What was stored of it.
+  struct memory {
+    breaker gate{};
+    endpoint_clock clock{};
+    std::optional<wall_time> closed_at{};     ///< of a breaker that is closed: since when
+    std::optional<wall_time> failing_since{}; ///< nothing but failures since then
+  };
+  void restore(const memory& stored, const dispatch_now& now, dispatch_effects& out);
   void committed(std::vector<committed_ride> rides, const dispatch_now& now, dispatch_effects& out);
   /// Something is scheduled in the database for that time.
   void due(wall_time at, const dispatch_now& now, dispatch_effects& out);
@@ -195,9 +216,17 @@ public:
   /// The next time at which `timer` is wanted, or nothing: only a message can change anything.
   [[nodiscard]] std::optional<mono_time> wake_at(const dispatch_now& now) const;
   /// How many send credits may be free now, given those that are taken.
-  [[nodiscard]] std::int64_t lendable(std::int64_t taken) const noexcept;
+  [[nodiscard]] std::int64_t lendable(std::int64_t taken, mono_time now) const noexcept;
   [[nodiscard]] bool idle() const noexcept { return open_.empty() && !claiming_; }
   [[nodiscard]] const breaker& gate() const noexcept { return gate_; }
+  [[nodiscard]] const endpoint_clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] std::optional<wall_time> failing_since() const noexcept { return failing_since_; }
+  /// Requests at once, as of now.
+  [[nodiscard]] std::uint32_t window() const noexcept { return window_of(clock_, policy_.max_in_flight); }
+  /// Requests that the rate allows now; nothing: it is not limited.
+  [[nodiscard]] std::optional<double> tokens(mono_time now) const noexcept {
+    return policy_.rate ? std::optional{tokens_left(sends_, now, *policy_.rate)} : std::nullopt;
+  }
   /// The fence under which it acts; 0: suspended.
   [[nodiscard]] fence under() const noexcept { return suspended_since_ ? 0 : under_; }
   /// The one it acted under last, for writes that are guarded by it; 0: none yet.
@@ -227,6 +256,7 @@ private:
     std::optional<wall_time> claimed_until{}; // nothing: it rode
     std::optional<wall_time> scheduled{};     // by the write that is being recorded
     std::uint64_t ticket = 0;                 // of that write
+    mono_time sent_at{};
   };
 
   void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
@@ -246,13 +276,25 @@ private:
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
   void look(const dispatch_now& now, dispatch_effects& out);
-  void ask(std::uint32_t limit, bool any, const dispatch_now& now, dispatch_effects& out);
+  void ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
+           dispatch_effects& out);
+  /// What waits on backoff and may be claimed though it is not due: since before when.
+  [[nodiscard]] std::optional<wall_time> backoff_before(const dispatch_now& now) const noexcept;
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
+  /// What an attempt's end says of the endpoint.
+  void learn(const verdict& judged, const finished_attempt& result, mono_time sent_at, bool used_up,
+             const dispatch_now& now, dispatch_effects& out);
+  void note_health(bool good, const dispatch_now& now, dispatch_effects& out);
+  void disable(std::string_view reason, dispatch_effects& out);
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);
   void schedule(wall_time at);
   void count_completion(mono_time now);
-  [[nodiscard]] std::uint32_t claim_limit() const noexcept;
+  [[nodiscard]] std::uint32_t claim_limit(mono_time now) const noexcept;
+  /// How many may be ready, as the rate goes: those of now and of the next second, one at least.
+  [[nodiscard]] std::int64_t affordable(mono_time now) const noexcept;
+  void set_clock(const endpoint_clock& clock);
+  void keep_clock(const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] std::int64_t fitting() const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
 
@@ -262,6 +304,14 @@ private:
 
   dispatch_policy policy_;
   breaker gate_{};
+  endpoint_clock clock_{};
+  token_bucket sends_{};
+  std::optional<mono_time> token_at_{}; // when the rate lets the next request through
+  std::optional<wall_time> failing_since_{};
+  bool failing_kept_ = false; // that is stored
+  bool clock_unkept_ = false; // the clock, or that, is not stored as it is
+  std::optional<mono_time> kept_at_{};
+  std::optional<wall_time> catch_up_{};        // the breaker closed then: what waited on backoff is claimed
   fence under_ = 0;                            // of all that is ready
   bool granted_ = false;                       // as NODE says
   std::optional<mono_time> suspended_since_{}; // not owned, as NODE or a claim says
@@ -276,7 +326,7 @@ private:
   std::int64_t typical_ =
     1LL << 20; // what the next event may weigh: the heaviest of late, at first the greatest body by default
   bool claiming_ = false;
-  bool claiming_any_ = false;                   // the running claim asked for the oldest in backoff too
+  bool claiming_backoff_ = false;               // the running claim asked for what waits on backoff too
   bool told_ = false;                           // of something due, by others
   bool looked_ = false;                         // under this fence, and nothing overdue was left
   wall_time claimed_until_{};                   // the deadline that the last claim gave its rows

@@ -63,9 +63,13 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
   if (it == open_.end() || it->second.at != phase::sending || it->second.number != result.number)
     return; // late: another incarnation's, or already closed
   auto& held = it->second;
+  const bool used_up = sending_ >= window();
+  const auto sent_at = held.sent_at;
   --sending_;
   count_completion(now.mono);
   if (!result.sent) {
+    if (policy_.rate)
+      sends_ = give_back(sends_, 1, now.mono, *policy_.rate);
     auto write = end(result.delivery, held, delivery_input::release);
     write.result_index = index;
     write.next_attempt_at = held.scheduled = now.wall + claim_retry_delay;
@@ -94,17 +98,7 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
     write.reason = judged.what == verdict::kind::give_up ? judged.give_up_reason : delivery_reason::exhausted;
   held.scheduled = write.next_attempt_at;
   out.writes.push_back(std::move(write));
-  if (judged.disable_endpoint) {
-    policy_.active = false;
-    out.disable_endpoint = true;
-    out.disable_reason =
-      judged.give_up_reason == delivery_reason::endpoint_gone ? "endpoint_gone" : "asked_by_receiver";
-  }
-  const bool good = judged.what == verdict::kind::success;
-  const auto input = !judged.counts_for_breaker ? breaker_input::void_
-                     : good                     ? breaker_input::success
-                                                : breaker_input::failure;
-  move_gate(input, result.breaker_epoch, now, good ? "probe_succeeded" : "attempts_failed", out);
+  learn(judged, result, sent_at, used_up, now, out);
 }
 
 void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now,

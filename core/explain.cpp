@@ -59,9 +59,10 @@ explanation explain_waiting(const explain_facts& facts, wall_time now) {
       facts.breaker == breaker_state::open ? "is open" : "is half open and lets only probes through";
     const auto when =
       facts.next_probe_at ? " The next probe is due at " + to_rfc3339(*facts.next_probe_at) + "." : std::string{};
-    const auto earliest = facts.next_probe_at
-                            ? std::max(*facts.next_probe_at, facts.next_attempt_at.value_or(*facts.next_probe_at))
-                            : facts.next_attempt_at;
+    const bool scheduled = facts.state == delivery_state::pending && facts.next_attempt_at;
+    const auto earliest = facts.next_probe_at && scheduled ? std::max(facts.next_probe_at, facts.next_attempt_at)
+                          : facts.next_probe_at            ? facts.next_probe_at
+                                                           : facts.next_attempt_at;
     return {"breaker", earliest,
             "The endpoint's circuit breaker " + how + "; no attempt is used up by waiting." + when + last_of(facts)};
   }
@@ -72,6 +73,14 @@ explanation explain_waiting(const explain_facts& facts, wall_time now) {
     return {"backoff", facts.next_attempt_at,
             "After " + attempts(facts.attempt_count) + " the next one is due at " + when + "." + last_of(facts)};
   }
+  if (facts.held_until && *facts.held_until > now)
+    return {"rate_limit", facts.held_until,
+            "It is due; the endpoint asked to be sent nothing before " + to_rfc3339(*facts.held_until) + "." +
+              last_of(facts)};
+  if (facts.rate_limit_per_s)
+    return {"rate_limit", facts.next_attempt_at,
+            "It is due and waits for its turn among the requests that the endpoint's rate limit lets through." +
+              last_of(facts)};
   return {"capacity", facts.next_attempt_at,
           "It is due and waits for a free place among the endpoint's requests." + last_of(facts)};
 }

@@ -23,6 +23,8 @@ struct explain_facts {
   endpoint_status endpoint = endpoint_status::active;
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> next_probe_at{};
+  std::optional<wall_time> held_until{};    ///< the endpoint asked (`Retry-After`) to be sent nothing before
+  std::optional<double> rate_limit_per_s{}; ///< of the endpoint
 };
 
 /// api.md, `explain`: why a delivery is where it is.
@@ -33,13 +35,18 @@ struct explanation {
   std::string detail;  ///< one sentence for people
 };
 
+// clang-format off
 /// What stands in the way, the greatest obstacle first:
 ///
-/// | state | endpoint not active, tenant disabled | breaker open or half open | due later | else |
-/// | --- | --- | --- | --- | --- |
-/// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | capacity |
-/// | in_flight | response | response | response | response |
-/// | succeeded, dead, cancelled | – | – | – | – |
+/// | state | endpoint not active, tenant disabled | breaker open or half open | due later | endpoint held, rate limited | else |
+/// | --- | --- | --- | --- | --- | --- |
+/// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | rate_limit | capacity |
+/// | in_flight | response | response | response | response | response |
+/// | succeeded, dead, cancelled | – | – | – | – | – |
+///
+/// When a breaker closes, what waits on backoff becomes due: so nothing but its probe is waited for, unless the
+/// delivery is scheduled for later.
+// clang-format on
 explanation explain(const explain_facts& facts, wall_time now);
 
 } // namespace postrider

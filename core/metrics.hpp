@@ -79,7 +79,7 @@ private:
 struct metrics {
   // ingest, by answer
   counter ingest_accepted, ingest_duplicate, ingest_rejected, ingest_unknown, ingest_handshake, ingest_overloaded,
-    ingest_unavailable, ingest_invalid_http;
+    ingest_unavailable, ingest_invalid_http, ingest_rate_limited, ingest_backlog_full;
   counter http_overloaded; ///< requests refused because too many bodies are being read
   counter ingest_bytes;
   latency_histogram ingest_latency; ///< request read to answer written

@@ -3,6 +3,7 @@
 #include "core/backoff.hpp"
 #include "core/circuit_breaker.hpp"
 #include "core/ids.hpp"
+#include "core/ingest_quota.hpp"
 #include "core/provider_scheme.hpp"
 #include "core/shard.hpp"
 #include "core/time.hpp"
@@ -64,6 +65,7 @@ struct endpoint_config {
   std::vector<source_no> sources;                           ///< empty: all, published events included
   std::vector<std::pair<std::string, std::string>> headers; ///< custom, in order
   std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
+  std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
   endpoint_status status = endpoint_status::active;
   std::vector<secret> secrets; ///< newest first: each signs
@@ -83,6 +85,7 @@ struct tenant_config {
   bool enabled = true;
   std::vector<source_config> sources;
   std::vector<endpoint_config> endpoints; ///< deleted ones are left out
+  ingest_quotas quotas{};                 ///< its own, else those of its plan
 };
 using tenant_config_ptr = std::shared_ptr<const tenant_config>;
 

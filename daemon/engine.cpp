@@ -70,6 +70,14 @@ bool is_away(const problem& what) {
   return what.status == 503;
 }
 
+std::map<std::string, tenant_quotas> plans_of(const settings& values) {
+  std::map<std::string, tenant_quotas> out;
+  for (const auto& [name, quotas] : values.plans)
+    out[name] = {quotas.ingest_per_s, quotas.ingest_bytes_per_s, quotas.sources, quotas.endpoints,
+                 quotas.backlog,      quotas.retention_days};
+  return out;
+}
+
 } // namespace
 
 struct engine::parts {
@@ -128,6 +136,7 @@ engine::parts::parts(engine_options given)
     , server{{.listen = {options.values.public_.listen, options.values.operator_.listen}}, threads, *counts}
     , actors{{.node_name = options.values.node.name,
               .scheduler_threads = static_cast<std::size_t>(options.values.node.actor_threads),
+              .disable_after = std::chrono::seconds{options.values.delivery.disable_after_s},
               .failed =
                 [this](const std::string& why) {
                   fail({500, "actors-failed", "the node's actors ended: " + why});
@@ -182,6 +191,8 @@ postgres_store_options engine::parts::store_options() {
   out.trust = trust;
   out.pulses = pulses;
   out.accept_writers = static_cast<int>(options.values.database.accept_writers);
+  out.plans = plans_of(options.values);
+  out.retention_days = static_cast<int>(options.values.retention.days);
   out.accept_linger = std::chrono::microseconds{options.values.database.accept_linger_us};
   out.refused = [this](const problem& what) { fail(what); };
   return out;
@@ -216,11 +227,9 @@ std::unique_ptr<node_routes> engine::parts::make_routes(std::string url, const s
                   .plans = {},
                   .timeout_default = milliseconds{delivery.timeout_ms},
                   .max_in_flight_default = static_cast<std::uint32_t>(delivery.max_in_flight)};
-  for (const auto& [name, quotas] : options.values.plans) {
+  for (const auto& [name, quotas] : options.values.plans)
     api.plans.push_back(name);
-    store_of_api.plans[name] = {quotas.ingest_per_s, quotas.ingest_bytes_per_s, quotas.sources, quotas.endpoints,
-                                quotas.backlog,      quotas.retention_days};
-  }
+  store_of_api.plans = plans_of(options.values);
   return std::make_unique<node_routes>(
     store_of_api, api,
     node_routes::reach{actors.gate(), admission, actors.inspect(), ready, counts, options.values.node.name});

@@ -1,3 +1,4 @@
+#include "core/failpoint.hpp"
 #include "core/version.hpp"
 #include "daemon/command_line.hpp"
 #include "daemon/configuration.hpp"
@@ -40,6 +41,10 @@ int main(int argc, char** argv) {
     // Before anything can log: spdlog's own default writes to standard output, which belongs to results and the ready
     // line.
     start_logging({.level = "warn", .format = "text"}, "");
+    if (const auto wrong = arm_failpoints_of_environment()) {
+      std::cerr << "postrider: " << *wrong << '\n';
+      return exit_usage;
+    }
     const auto parsed = parse_command_line(argc, argv);
     if (const auto* end = std::get_if<command_line_end>(&parsed)) {
       std::cout << end->out;

@@ -123,8 +123,6 @@ int run_node(const command_line& given, const configuration& loaded, node_tls tl
   log_event(spdlog::level::info, "starting",
             {{"version", version()}, {"database", redact_database_url(database->url)}});
   warn_of_dev(given, !configured);
-  if (!values.plans.empty())
-    log_event(spdlog::level::warn, "plans: of their quotas this version enforces sources and endpoints only", {});
 
   std::atomic<bool> failed{false};
   engine node{{.values = values,

@@ -25,6 +25,8 @@ constexpr std::size_t header_size_max = 4'096;
 constexpr std::size_t patterns_max = 100;
 constexpr std::size_t sources_max = 100;
 constexpr std::size_t delays_max = 100;
+constexpr double rate_least = 0.001; // one request in a quarter of an hour
+constexpr double rate_most = 1'000'000;
 constexpr double delay_max_s = 30.0 * 86'400;
 
 void read_url(json_reader& reader, const api_options& options, new_endpoint& out) {
@@ -212,9 +214,8 @@ std::string random_secret() {
 
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
-  for (const std::string_view name : {"filter", "rate_limit_per_s"})
-    if (reader.take(name) != nullptr)
-      reader.not_supported(name, "this field is not supported by this version");
+  if (reader.take("filter") != nullptr)
+    reader.not_supported("filter", "this field is not supported by this version");
   const auto* const ordering = reader.take("ordering");
   if (ordering != nullptr && *ordering != json::value("parallel"))
     reader.not_supported("ordering", "only parallel is supported by this version");
@@ -255,6 +256,7 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   read_headers(reader, out);
   config.max_in_flight =
     static_cast<std::uint32_t>(reader.integer("max_in_flight", 1, 1'000).value_or(options.max_in_flight_default));
+  config.rate_limit_per_s = reader.number("rate_limit_per_s", rate_least, rate_most);
   config.timeout = milliseconds{reader.integer("timeout_ms", 100, 60'000).value_or(options.timeout_default.count())};
   read_retry(reader, out);
   read_breaker(reader, out);

@@ -86,7 +86,9 @@ json::object explain_json(const delivery_record& delivery) {
                             .tenant_enabled = delivery.tenant_enabled,
                             .endpoint = delivery.endpoint_state,
                             .breaker = delivery.breaker,
-                            .next_probe_at = delivery.next_probe_at},
+                            .next_probe_at = delivery.next_probe_at,
+                            .held_until = delivery.held_until,
+                            .rate_limit_per_s = delivery.rate_limit_per_s},
                            now);
   return {{"state", json_text(to_string(delivery.state))},
           {"since", json_time(delivery.updated_at)},

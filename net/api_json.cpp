@@ -161,27 +161,28 @@ json::object to_json(const endpoint_record& endpoint, bool with_secret) {
   json::object headers;
   for (const auto& [name, value] : config.headers)
     headers[name] = json_text(value);
-  json::object out{{"id", id_text(config.id)},
-                   {"url", word(config.url)},
-                   {"description", json_or_null(endpoint.description)},
-                   {"event_types", texts(config.event_types)},
-                   {"sources", texts(endpoint.source_ids)},
-                   {"filter", nullptr},
-                   {"headers", std::move(headers)},
-                   {"max_in_flight", config.max_in_flight},
-                   {"rate_limit_per_s", nullptr},
-                   {"timeout_ms", config.timeout.count()},
-                   {"ordering", "parallel"},
-                   {"priority", "medium"},
-                   {"signing", {{"profile", "standard"}}},
-                   {"retry", retry_json(config.retry)},
-                   {"breaker", breaker_json(endpoint)},
-                   {"tls", endpoint_tls_json(config.tls)},
-                   {"enabled", config.status != endpoint_status::disabled},
-                   {"status", word(status_word(config.status))},
-                   {"disabled_reason", json_or_null(endpoint.disabled_reason)},
-                   {"created_at", json_time(endpoint.created_at)},
-                   {"updated_at", json_time(endpoint.updated_at)}};
+  json::object out{
+    {"id", id_text(config.id)},
+    {"url", word(config.url)},
+    {"description", json_or_null(endpoint.description)},
+    {"event_types", texts(config.event_types)},
+    {"sources", texts(endpoint.source_ids)},
+    {"filter", nullptr},
+    {"headers", std::move(headers)},
+    {"max_in_flight", config.max_in_flight},
+    {"rate_limit_per_s", config.rate_limit_per_s ? json::value(*config.rate_limit_per_s) : json::value()},
+    {"timeout_ms", config.timeout.count()},
+    {"ordering", "parallel"},
+    {"priority", "medium"},
+    {"signing", {{"profile", "standard"}}},
+    {"retry", retry_json(config.retry)},
+    {"breaker", breaker_json(endpoint)},
+    {"tls", endpoint_tls_json(config.tls)},
+    {"enabled", config.status != endpoint_status::disabled},
+    {"status", word(status_word(config.status))},
+    {"disabled_reason", json_or_null(endpoint.disabled_reason)},
+    {"created_at", json_time(endpoint.created_at)},
+    {"updated_at", json_time(endpoint.updated_at)}};
   if (with_secret && !config.secrets.empty())
     out["secret"] = word(config.secrets.front().text);
   return out;
@@ -264,7 +265,7 @@ json::object to_json(const actor_status& actor, bool alone) {
                       {"consecutive_failures", part.consecutive_failures}};
     out["in_flight"] = part.in_flight;
     out["window"] = part.window;
-    out["tokens"] = part.tokens;
+    out["tokens"] = part.tokens ? json::value(*part.tokens) : json::value();
     out["backlog"] = part.backlog;
     out["last_outcomes"] = texts(part.last_outcomes);
   }

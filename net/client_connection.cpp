@@ -1,6 +1,7 @@
 #include "net/client_connection.hpp"
 
 #include "actors/clock.hpp"
+#include "core/failpoint.hpp"
 #include "core/shard.hpp"
 #include "net/sender_lane.hpp"
 #include "net/target_guard.hpp"
@@ -167,6 +168,7 @@ void client_connection::exchange() {
   // The last look before the first byte (design.md, I7).
   if (!node.trust.holds(boottime_ns()))
     return refuse();
+  POSTRIDER_FAILPOINT("attempt.before");
   compose_request_head(*endpoint_, *request_.what, request_.number, node.clock.now(), head_);
   reader_.begin(lane_.take_buffer());
   const auto state = stream_->write(head_, request_.what->body, shared_from_this());
@@ -199,6 +201,7 @@ void client_connection::received(std::size_t count) {
 }
 
 void client_connection::finish_response() {
+  POSTRIDER_FAILPOINT("attempt.answered");
   const auto facts = reader_.facts(lane_.node().clock.now());
   // An answer that came before the whole request was written leaves the connection in the middle of it.
   finish(facts, true, facts.failure == attempt_reason::none && reader_.reusable() && !writing_);

@@ -88,6 +88,10 @@ void http_connection::count(ingest_result result) noexcept {
     return counts.ingest_rejected.add();
   case ingest_result::unknown:
     return counts.ingest_unknown.add();
+  case ingest_result::rate_limited:
+    return counts.ingest_rate_limited.add();
+  case ingest_result::backlog_full:
+    return counts.ingest_backlog_full.add();
   case ingest_result::overloaded:
     return counts.ingest_overloaded.add();
   case ingest_result::unavailable:

@@ -56,6 +56,10 @@ problem problem_of(const ingest_answer& what) {
     return {401, std::string{what.code}, "the request could not be verified"};
   case ingest_result::unknown:
     return {404, "source-unknown", "there is no such source"};
+  case ingest_result::rate_limited:
+    return {429, "rate-limited", "the tenant takes in no more a second; send it again later", {}, what.retry_after};
+  case ingest_result::backlog_full:
+    return {429, "backlog-full", "too many of the tenant's deliveries wait; send it again later", {}, what.retry_after};
   case ingest_result::overloaded:
     return {503, "overloaded", "too many requests are waiting; sending it again is safe", {}, pause};
   case ingest_result::method:

@@ -1,5 +1,6 @@
 #include "net/ingest_routes.hpp"
 
+#include "core/failpoint.hpp"
 #include "net/problem.hpp"
 #include "net/url_text.hpp"
 
@@ -67,6 +68,7 @@ head_verdict ingest_routes::examine(const request_head& head, std::string_view r
 }
 
 std::unique_ptr<http_response> ingest_routes::handle(http_call call) {
+  POSTRIDER_FAILPOINT("ingest.read");
   auto where = parse_ingest_path(path_of(call.head.path_and_query));
   const auto answer_now = [&](ingest_result result) {
     // Through the same door as every other answer, so that it is rendered and counted in one place.

@@ -95,6 +95,8 @@ void ingest(page& out, const metrics& counts) {
   out.sample(counts.ingest_rejected.value(), {{"result", "rejected"}});
   out.sample(counts.ingest_unknown.value(), {{"result", "unknown"}});
   out.sample(counts.ingest_handshake.value(), {{"result", "handshake"}});
+  out.sample(counts.ingest_rate_limited.value(), {{"result", "rate_limited"}});
+  out.sample(counts.ingest_backlog_full.value(), {{"result", "backlog_full"}});
   out.sample(counts.ingest_overloaded.value(), {{"result", "overloaded"}});
   out.sample(counts.ingest_unavailable.value(), {{"result", "unavailable"}});
   out.family("ingest_refusals_total", MetricType::Counter, "Webhooks not verified (401), by reason.");

@@ -1,10 +1,12 @@
 #include "persistence/accept_batch.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/accept_sql.hpp"
 #include "persistence/binary_array.hpp"
 #include "persistence/parameters.hpp"
 
 #include <pqxx/pqxx>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <bit>
@@ -111,7 +113,10 @@ std::vector<prepared_sql> accept_statements() {
 session_result<accept_counts> write_accepts(session& on, std::span<const queued_accept> items, bool midnight) {
   const accept_parameters p{items};
   return on.call([&](pqxx::connection_base& connection) {
-    const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+    pqxx::nontransaction transaction{connection};
+    if (!items.empty())
+      POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    const auto row = transaction.exec_prepared1(
       midnight ? "accept_midnight" : "accept", parameter(p.keys), parameter(p.ids), parameter(p.tenants),
       parameter(p.versions), parameter(p.sources), parameter(p.types), parameter(p.provider_ids),
       parameter(p.content_types), parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies),

@@ -1,8 +1,10 @@
 #include "persistence/accept_writer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/accept_batch.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -45,7 +47,8 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
   std::size_t bytes = 0;
   std::vector<accept_item_ptr> batch;
   batch.reserve(done.size());
-  std::vector<delivery_id> closed; // those that do not ride; in doubt they may, and the sweep looks for them
+  std::vector<delivery_id> closed;   // those that do not ride
+  std::vector<delivery_id> doubtful; // those that may: the sweeper looks for them
   for (auto& each : done) {
     bytes += each.weight;
     if (each.item->outcome == accept_outcome::accepted) {
@@ -55,14 +58,17 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
           closed.push_back(delivery.id);
     } else {
       for (auto& delivery : each.item->deliveries) {
-        delivery.ride = false;
         if (!each.in_doubt)
           closed.push_back(delivery.id);
+        else if (delivery.ride)
+          doubtful.push_back(delivery.id);
+        delivery.ride = false;
       }
     }
     batch.push_back(std::move(each.item));
   }
   environment.rides.remove(closed);
+  environment.rides.doubt(doubtful, clock_type::now());
   environment.queue.answered(done.size(), bytes);
   environment.events.accepted(std::move(batch));
 }
@@ -168,9 +174,11 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
     });
   session_.set_call_deadline(std::clamp(std::chrono::ceil<milliseconds>(soonest->item->deadline - started),
                                         call_deadline_min, call_deadline_max));
+  POSTRIDER_FAILPOINT_CUT("accept.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
   const auto counts = write_accepts(session_, items, near_midnight());
   if (!counts)
     return failed(counts.error(), items);
+  POSTRIDER_FAILPOINT("accept.committed");
   backoff_.reset();
   environment_.counts.accept_batches.add();
   environment_.counts.accept_rows.add(counts->events);

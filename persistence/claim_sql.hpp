@@ -8,13 +8,23 @@
 /// What the claimer and the sweeper run.
 namespace postrider {
 
+/// What a claim chooses from.
+inline constexpr std::string_view claim_due = "select * from candidates where next_attempt_at <= $4::timestamptz";
+inline constexpr std::string_view claim_reaching_back = R"sql(
+  select id, tenant_no, event_id, next_attempt_at, state from delivery
+  where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
+    and (next_attempt_at <= $4::timestamptz or (state = 2 and updated_at < $9::timestamptz))
+    and (select fence from lease) is not null)sql";
+
 /// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets
 /// its deadline. Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is
 /// scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not).
 ///
 /// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
-/// it are not visited $8 true: the first one even if it is not due  $9 bytes of bodies at most, but always one delivery
-inline constexpr std::string_view claim_sql = R"sql(
+/// it are not visited  $8 bytes of bodies at most, but always one delivery. `reach_back`: also what waits on backoff
+/// (not what is scheduled) since before $9, oldest due time first; it walks over what does not, until it has its limit.
+inline std::string claim_text(bool reach_back) {
+  return R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
 ), candidates as materialized (
@@ -24,7 +34,9 @@ with lease as materialized (
   order by next_attempt_at
   limit $6::integer + 1
 ), chosen as materialized (
-  select * from candidates where next_attempt_at <= $4::timestamptz or $8::boolean order by next_attempt_at limit $6::integer
+  )sql" + std::string{reach_back ? claim_reaching_back : claim_due} +
+         R"sql(
+  order by next_attempt_at limit $6::integer
 ), sized as materialized (
   select chosen.id, chosen.next_attempt_at, chosen.state, event.source_no, event.type, event.provider_event_id, event.content_type,
          event.headers, event.forward_headers, event.body,
@@ -35,7 +47,7 @@ with lease as materialized (
   update delivery
   set state = 1, fence = $3::bigint, next_attempt_at = $5::timestamptz, attempt_count = delivery.attempt_count + 1, updated_at = now()
   from sized
-  where (sized.bytes <= $9::bigint or sized.ordinal = 1) and delivery.id = sized.id and delivery.state = sized.state
+  where (sized.bytes <= $8::bigint or sized.ordinal = 1) and delivery.id = sized.id and delivery.state = sized.state
   returning delivery.id, delivery.event_id, delivery.tenant_no, delivery.attempt_count, delivery.step, delivery.seed,
             sized.next_attempt_at as was_due, sized.state as was, sized.source_no, sized.type, sized.provider_event_id,
             sized.content_type, sized.headers, sized.forward_headers, sized.body
@@ -54,7 +66,7 @@ select 1, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000
        null, null, null, null, null, null, null, null, null, null, null
 from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true
       union all
-      select next_attempt_at from sized where bytes > $9::bigint and ordinal > 1
+      select next_attempt_at from sized where bytes > $8::bigint and ordinal > 1
       order by next_attempt_at limit 1) later
 union all
 select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
@@ -65,6 +77,16 @@ from (select id, attempt_count, step, fence from delivery
 union all
 select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null from lease
 order by 1, 17
+)sql";
+}
+
+/// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
+/// $3 fence  $4 now  $5 the deadlines that these claims gave
+inline constexpr std::string_view expose_claimed_sql = R"sql(
+update delivery set next_attempt_at = $4::timestamptz
+where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint and state = 1
+  and next_attempt_at = any ($5::timestamptz[])
+  and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
 )sql";
 
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
@@ -224,6 +246,14 @@ inline const std::string expose_rides_sql = mine_head + R"sql(
   returning id
 )
 select (select count(*) from exposed), (select shards from held)
+)sql";
+
+/// Those of these rides that are there and mine get a due time, likewise. $3 ids. Answers which.
+inline const std::string expose_doubtful_sql = mine_head + R"sql(
+update delivery set next_attempt_at = now()
+where id = any ($3::uuid[]) and next_attempt_at is null and state = 1 and exists (select from mine)
+  and ((shard, fence) in (select shard, fence from mine)) is true
+returning id
 )sql";
 
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3

@@ -1,9 +1,12 @@
 #include "persistence/claimer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/claim_sql.hpp"
 #include "persistence/parameters.hpp"
 
 #include <pqxx/pqxx>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <bit>
 #include <utility>
@@ -13,6 +16,7 @@ namespace postrider {
 namespace {
 
 constexpr milliseconds unbounded_every{60'000};
+constexpr std::chrono::seconds look_for_lost{60};
 constexpr int page_size = 1'000;
 // A row becomes visible later than its due time says, by as much as the accept statement may take (postgres_store.cpp:
 // 4 s); what is later still waits for the unbounded look.
@@ -64,10 +68,25 @@ claim_result read_claim(const pqxx::result& rows) {
   return out;
 }
 
+pqxx::result run_claim(pqxx::connection_base& connection, const claim_request& request,
+                       const std::optional<wall_time>& lower) {
+  pqxx::nontransaction transaction{connection};
+  const auto run = [&](const char* statement, auto... more) {
+    return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
+                                     parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
+                                     lower ? parameter(*lower) : std::string{"-infinity"}, claim_bytes_max, more...);
+  };
+  return request.backoff_before ? run("claim_reaching_back", parameter(*request.backoff_before)) : run("claim");
+}
+
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  return {{"claim", claim_sql}, {"interrupt_endpoint", interrupt_endpoint_sql}, {"close_deleted", close_deleted_sql}};
+  return {{"claim", claim_text(false)},
+          {"claim_reaching_back", claim_text(true)},
+          {"expose_claimed", expose_claimed_sql},
+          {"interrupt_endpoint", interrupt_endpoint_sql},
+          {"close_deleted", close_deleted_sql}};
 }
 
 std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
@@ -88,24 +107,66 @@ void claimer::remember(const claim_request& request, const std::optional<wall_ti
     found.lower = std::max(found.lower, std::min(*last_claimed, request.now) - bound_margin);
 }
 
+void claimer::remember_lost(const claim_request& request, mono_time now) {
+  if (lost_.size() >= lost_endpoints_max)
+    std::erase_if(lost_, [now](const auto& each) { return each.second.back().look_until <= now; });
+  if (lost_.size() >= lost_endpoints_max && !lost_.contains(request.endpoint))
+    return;
+  auto& claims = lost_[request.endpoint];
+  if (claims.size() >= lost_claims_max)
+    claims.erase(claims.begin());
+  claims.push_back({request.attempt_deadline, now + look_for_lost});
+}
+
+std::optional<session_failure> claimer::expose_lost(session& on, const claim_request& request, mono_time now) {
+  const auto found = lost_.find(request.endpoint);
+  if (found == lost_.end())
+    return std::nullopt;
+  std::erase_if(found->second, [now](const lost_claim& each) { return each.look_until <= now; });
+  if (found->second.empty()) {
+    lost_.erase(found);
+    return std::nullopt;
+  }
+  binary_array deadlines{array_type::timestamptz, found->second.size()};
+  for (const auto& each : found->second)
+    deadlines.add(each.deadline);
+  const auto exposed = on.call([&](pqxx::connection_base& connection) {
+    return pqxx::nontransaction{connection}
+      .exec_prepared("expose_claimed", request.shard, request.endpoint, request.under, parameter(request.now),
+                     parameter(deadlines))
+      .affected_rows();
+  });
+  if (!exposed)
+    return exposed.error();
+  if (*exposed > 0)
+    spdlog::warn("store: a claim was committed whose answer was lost, its attempts are closed endpoint={} count={}",
+                 request.endpoint, *exposed);
+  return std::nullopt;
+}
+
 session_result<claim_result> claimer::claim(session& on, const claim_request& request) {
   const auto now = std::chrono::steady_clock::now();
   if (std::exchange(backend_, on.backend_pid()) != on.backend_pid())
     bounds_.clear(); // what was on its way meanwhile may lie anywhere
+  if (auto failure = expose_lost(on, request, now))
+    return std::move(*failure);
   const auto lower = lower_bound(request.endpoint, now);
   std::optional<wall_time> last_claimed;
+  POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
   auto out = on.call([&](pqxx::connection_base& connection) {
-    const auto rows = pqxx::nontransaction{connection}.exec_prepared(
-      "claim", request.shard, request.endpoint, request.under, parameter(request.now),
-      parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
-      lower ? parameter(*lower) : std::string{"-infinity"}, request.even_if_not_due, claim_bytes_max);
+    POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    const auto rows = run_claim(connection, request, lower);
     auto result = read_claim(rows);
     if (!result.claimed.empty())
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
     return result;
   });
-  if (!out)
+  if (!out) {
+    if (out.error().what == session_failure::kind::lost)
+      remember_lost(request, now);
     return out;
+  }
+  POSTRIDER_FAILPOINT("claim.committed");
   metrics_.claim_calls.add();
   metrics_.claim_rows.add(out->claimed.size());
   if (out->overdue_attempts.empty()) // overdue ones must stay in sight

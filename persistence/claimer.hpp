@@ -20,7 +20,9 @@ struct deleted_page {
 };
 
 /// Claims, on the thread of the claim session. Remembers for each endpoint below which due time only dead index entries
-/// are left; once a minute it looks without that bound. Not thread-safe.
+/// are left; once a minute it looks without that bound. A claim whose answer was lost may have been committed: for a
+/// minute each further claim of that endpoint first makes what it took overdue, so that its asker hears of it and goes
+/// on; beyond, the rows' own deadline does. Not thread-safe.
 class claimer {
 public:
   explicit claimer(metrics& counts) : metrics_{counts} {}
@@ -44,13 +46,24 @@ private:
     mono_time unbounded_at{}; ///< when it was last looked without
   };
   static constexpr std::size_t bounds_max = 65'536;
+  /// A claim whose answer was lost: what it took, if it was committed, has this deadline.
+  struct lost_claim {
+    wall_time deadline{};
+    mono_time look_until{}; ///< the server may be about to commit it yet
+  };
+  static constexpr std::size_t lost_endpoints_max = 4'096;
+  static constexpr std::size_t lost_claims_max = 8; ///< of one endpoint; the oldest are forgotten first
 
   [[nodiscard]] std::optional<wall_time> lower_bound(endpoint_no endpoint, mono_time now);
   void remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded,
                 mono_time now);
 
+  void remember_lost(const claim_request& request, mono_time now);
+  std::optional<session_failure> expose_lost(session& on, const claim_request& request, mono_time now);
+
   metrics& metrics_;
   std::unordered_map<endpoint_no, bound> bounds_;
+  std::unordered_map<endpoint_no, std::vector<lost_claim>> lost_;
   int backend_ = 0; ///< that they were learnt from
 };
 

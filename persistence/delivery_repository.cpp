@@ -13,7 +13,8 @@ namespace {
   " (extract(epoch from d.updated_at) * 1000000)::bigint as updated_at, d.last_reason, d.last_status,"                 \
   " e.status as endpoint_status, (select t.enabled from tenant t where t.no = e.tenant_no) as tenant_enabled,"         \
   " coalesce(r.breaker_state, 0) as breaker_state,"                                                                    \
-  " (extract(epoch from r.next_probe_at) * 1000000)::bigint as next_probe_at"
+  " (extract(epoch from r.next_probe_at) * 1000000)::bigint as next_probe_at,"                                         \
+  " (extract(epoch from r.held_until) * 1000000)::bigint as held_until, e.rate_limit_per_s"
 
 // The page of each endpoint comes from the index (endpoint_no, id); their newest are the tenant's newest. $2: an
 // endpoint or the nil id; $3, $4: ids, from and below; $5: an event or the nil id; $6: a state or -1.
@@ -62,6 +63,9 @@ delivery_record read_delivery(const pqxx::row& row) {
   out.endpoint_state = static_cast<endpoint_status>(row["endpoint_status"].as<int>());
   out.breaker = static_cast<breaker_state>(row["breaker_state"].as<int>());
   out.next_probe_at = read_optional_time(row["next_probe_at"]);
+  out.held_until = read_optional_time(row["held_until"]);
+  if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
+    out.rate_limit_per_s = rate.as<double>();
   return out;
 }
 

@@ -1,9 +1,7 @@
 #include "persistence/maintenance.hpp"
 
 #include "persistence/maintenance_sql.hpp"
-#include "persistence/parameters.hpp"
-
-#include <pqxx/pqxx>
+#include "persistence/maintenance_steps.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -25,31 +23,6 @@ session_result<std::vector<std::string>> read_names(session& on, std::string_vie
       out.emplace_back(row[0].c_str());
     return out;
   });
-}
-
-/// `name` is that of a partition of ours: letters, digits and underscores.
-session_result<void> run_on(session& on, const std::string& before, const std::string& name, const std::string& after) {
-  return on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction{connection}.exec(before + connection.quote_name(name) + after);
-  });
-}
-
-/// `work` without that timeout of the session's.
-template <class F>
-session_result<void> without_timeout(session& on, const std::string& timeout, F&& work) {
-  const auto set = [&](const std::string& value) {
-    return on.call([&](pqxx::connection_base& connection) {
-      pqxx::nontransaction{connection}.exec("set " + timeout + " = " + value);
-    });
-  };
-  const auto usual = timeout == "lock_timeout" ? on.options().lock_timeout : on.options().statement_timeout;
-  if (const auto lifted = set("0"); !lifted)
-    return lifted;
-  auto done = work();
-  if (!on.connected())
-    return done; // a new connection has the usual settings
-  const auto restored = set(std::to_string(usual.count()));
-  return done ? restored : done;
 }
 
 /// In batches, each a transaction of its own: a day's keys in one statement would hold their locks, and the oldest
@@ -79,11 +52,7 @@ session_result<void> detach_expired_dedupe(session& on) {
     return expired.error();
   session_result<void> first;
   for (const auto& [name, pending] : *expired) {
-    const auto done = without_timeout(on, "lock_timeout", [&, &name = name, pending = pending] {
-      // Concurrently: it waits for old transactions without holding up new ones, for as long as that takes. Cut short
-      // in between it stays half done, and no other partition can be detached until somebody finishes it.
-      return run_on(on, "alter table dedupe detach partition ", name, pending ? " finalize" : " concurrently");
-    });
+    const auto done = detach_partition(on, "dedupe", name, pending);
     if (first)
       first = done;
   }

@@ -34,6 +34,23 @@ void open_rides::forget_before(wall_time time) {
   });
 }
 
+void open_rides::doubt(std::span<const delivery_id> ids, mono_time now) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& id : ids)
+    if (doubtful_.size() < doubtful_max)
+      doubtful_.emplace_back(id, now + doubt_time);
+}
+
+std::vector<delivery_id> open_rides::doubtful(mono_time now) {
+  const std::lock_guard lock{mutex_};
+  std::erase_if(doubtful_, [&](const auto& each) { return each.second <= now || !open_.contains(each.first); });
+  std::vector<delivery_id> out;
+  out.reserve(doubtful_.size());
+  for (const auto& each : doubtful_)
+    out.push_back(each.first);
+  return out;
+}
+
 wall_time open_rides::oldest(wall_time now) const {
   const std::lock_guard lock{mutex_};
   return per_second_.empty() ? now : std::min<wall_time>(now, per_second_.begin()->first);

@@ -4,10 +4,13 @@
 #include "core/time.hpp"
 
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <span>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace postrider {
 
@@ -21,6 +24,14 @@ public:
   void remove(std::span<const delivery_id> ids);
   /// All whose id is of an earlier time.
   void forget_before(wall_time time);
+
+  /// Open ones whose event was answered as not accepted while its commit was in doubt: nobody sends them, and their
+  /// rows may come into the database yet. They are to be looked for until they are found, for `doubt_time` at most and
+  /// `doubtful_max` at a time; beyond, they are found as every ride that stays open.
+  void doubt(std::span<const delivery_id> ids, mono_time now);
+  [[nodiscard]] std::vector<delivery_id> doubtful(mono_time now);
+  static constexpr std::size_t doubtful_max = 4'096;
+  static constexpr std::chrono::seconds doubt_time{60};
 
   /// No open ride has a lower id. Never above least_uuid_v7(`now` - `margin`): rows of that age may still be on their
   /// way here.
@@ -38,6 +49,7 @@ private:
   mutable std::mutex mutex_;
   std::unordered_set<delivery_id> open_;
   std::map<second, std::size_t> per_second_;
+  std::deque<std::pair<delivery_id, mono_time>> doubtful_; ///< until when; in that order
 };
 
 } // namespace postrider

@@ -1,11 +1,13 @@
 #include "persistence/outcome_writer.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/parameters.hpp"
 #include "persistence/record_sql.hpp"
 
 #include <pqxx/pqxx>
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -99,7 +101,10 @@ session_result<std::vector<record_result>> write_outcomes(session& on, std::span
   std::vector<std::size_t> cancelled;
   const auto missed = on.call([&](pqxx::connection_base& connection) {
     std::vector<std::size_t> out;
-    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared(
+    pqxx::nontransaction transaction{connection};
+    if (!writes.empty())
+      POSTRIDER_FAILPOINT_CUT("outcome.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    for (const auto& row : transaction.exec_prepared(
            "record", parameter(p.ids), parameter(p.froms), parameter(p.fences), parameter(p.tos), parameter(p.reasons),
            parameter(p.steps), parameter(p.dues), parameter(p.uncounts), parameter(p.numbers), parameter(p.starts),
            parameter(p.durations), parameter(p.outcomes), parameter(p.attempt_reasons), parameter(p.statuses),
@@ -194,9 +199,11 @@ void outcome_writer::run() {
 
 bool outcome_writer::write(std::span<outcome_write> writes, std::vector<outcome_write>& back) {
   const auto started = clock_type::now();
+  POSTRIDER_FAILPOINT_CUT("outcome.before", ::shutdown(session_.descriptor(), SHUT_RDWR));
   auto results = write_outcomes(session_, writes);
   if (!results)
     return failed(results.error(), writes, back);
+  POSTRIDER_FAILPOINT("outcome.committed");
   backoff_.reset();
   metrics_.record_batches.add();
   metrics_.record_rows.add(writes.size());

@@ -11,6 +11,7 @@
 #include "persistence/outcome_writer.hpp"
 #include "persistence/random_id.hpp"
 #include "persistence/record_queue.hpp"
+#include "persistence/retention.hpp"
 #include "persistence/runtime_store.hpp"
 #include "persistence/session_worker.hpp"
 #include "persistence/shard_table.hpp"
@@ -154,6 +155,7 @@ void postgres_store::parts::schedule() {
       pulses->poll.beat(clock_type::now());
     return failure;
   });
+  poll.every(milliseconds{1'000}, "rides in doubt", [this](session& on) { return sweeps.expose_doubtful_rides(on); });
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
   poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
   claim.tell_progress(pulses->claim);
@@ -161,6 +163,9 @@ void postgres_store::parts::schedule() {
   upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
   upkeep.every(milliseconds{5'000}, "counters", fold_counters);
   maintenance.every(milliseconds{3'600'000}, "expired", drop_expired);
+  maintenance.every(milliseconds{600'000}, "retention", [this](session& on) {
+    return retain(on, {options.retention_days, options.plans});
+  });
   maintenance.every(milliseconds{1'800'000}, "freeze", freeze_past_days);
 }
 
@@ -309,13 +314,24 @@ void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {
   auto& p = *parts_;
   p.lookup.post({[&p, key = std::move(key), done](session& on) -> std::optional<session_failure> {
-                   auto found = read_tenant(on, key, p.options.master_keys);
+                   auto found = read_tenant(on, key, p.options.master_keys, p.options.plans);
                    if (!found)
                      return found.error();
                    done(std::move(*found));
                    return std::nullopt;
                  },
                  [done] { done(store_unavailable()); }});
+}
+
+void postgres_store::count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) {
+  parts_->lookup.post({[tenant, done](session& on) -> std::optional<session_failure> {
+                         const auto live = read_live(on, tenant);
+                         if (!live)
+                           return live.error();
+                         done(*live);
+                         return std::nullopt;
+                       },
+                       [done] { done(store_unavailable()); }});
 }
 
 void postgres_store::load_runtime(endpoint_no endpoint,

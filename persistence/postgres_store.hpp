@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/clock.hpp"
+#include "actors/management_store.hpp"
 #include "actors/store.hpp"
 #include "core/metrics.hpp"
 #include "core/progress.hpp"
@@ -9,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,11 +25,13 @@ struct postgres_store_options {
   milliseconds lease_ttl{6'000};       ///< at least 2 s
   std::vector<secret_key> master_keys; ///< newest first
   std::shared_ptr<metrics> counts;
-  std::shared_ptr<db_clock> clock;            ///< set by the lease keeper
-  std::shared_ptr<lease_trust> trust;         ///< set by the lease keeper
-  std::shared_ptr<store_pulses> pulses{};     ///< set by the threads; nothing: not wanted
-  int accept_writers = 2;                     ///< 1 to 4
-  std::chrono::microseconds accept_linger{0}; ///< a batch that is not full waits so long; 0: natural batching alone
+  std::shared_ptr<db_clock> clock;              ///< set by the lease keeper
+  std::shared_ptr<lease_trust> trust;           ///< set by the lease keeper
+  std::shared_ptr<store_pulses> pulses{};       ///< set by the threads; nothing: not wanted
+  std::map<std::string, tenant_quotas> plans{}; ///< `[plans.NAME]`
+  int retention_days = 30;                      ///< the most that events are kept: persistence/retention.hpp
+  int accept_writers = 2;                       ///< 1 to 4
+  std::chrono::microseconds accept_linger{0};   ///< a batch that is not full waits so long; 0: natural batching alone
   /// Called once if another live process turns out to have the node's name after `start` has returned: this process
   /// must end.
   std::function<void(problem)> refused{};
@@ -70,6 +74,7 @@ public:
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                      std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override;
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override;
   void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) override;
   void disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) override;

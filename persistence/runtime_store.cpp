@@ -18,19 +18,32 @@ session_result<std::optional<endpoint_runtime>> read_runtime(session& on, endpoi
     if (rows.empty())
       return std::nullopt;
     const auto row = rows[0];
-    return endpoint_runtime{row[0].as<std::int64_t>(),  endpoint,          static_cast<breaker_state>(row[1].as<int>()),
-                            row[2].as<std::uint32_t>(), read_time(row[3]), read_optional_time(row[4])};
+    endpoint_runtime out{row[0].as<std::int64_t>(),  endpoint,          static_cast<breaker_state>(row[1].as<int>()),
+                         row[2].as<std::uint32_t>(), read_time(row[3]), read_optional_time(row[4])};
+    if (!row[5].is_null())
+      out.clock.window = row[5].as<double>();
+    out.clock.threshold = row[6].as<double>();
+    out.clock.held_until = read_optional_time(row[7]);
+    out.failing_since = read_optional_time(row[8]);
+    return out;
   });
 }
 
 session_result<void> write_runtime(session& on, const runtime_write& write) {
   const auto& now = write.now;
-  const auto probe = now.next_probe_at ? std::optional{parameter(*now.next_probe_at)} : std::nullopt;
+  const auto time = [](const std::optional<wall_time>& at) {
+    return at ? std::optional{parameter(*at)} : std::nullopt;
+  };
+  const auto probe = time(now.next_probe_at);
+  const auto held = time(now.clock.held_until);
+  const auto failing = time(now.failing_since);
+  const auto window = now.clock.window ? std::optional{pqxx::to_string(*now.clock.window)} : std::nullopt;
   return on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction{connection}.exec_prepared(
       "save_runtime", now.endpoint, now.tenant, static_cast<int>(now.state), now.opened_in_a_row, parameter(now.since),
       probe ? probe->c_str() : nullptr, write.shard, write.under, std::string{to_string(now.state)}, write.cause,
-      write.node, to_string(write.transition));
+      write.node, to_string(write.transition), window ? window->c_str() : nullptr, now.clock.threshold,
+      held ? held->c_str() : nullptr, failing ? failing->c_str() : nullptr);
   });
 }
 

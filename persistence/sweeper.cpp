@@ -1,5 +1,6 @@
 #include "persistence/sweeper.hpp"
 
+#include "core/failpoint.hpp"
 #include "persistence/claim_sql.hpp"
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
@@ -62,18 +63,24 @@ sweeper::sweeper(store_events& events, metrics& counts, std::shared_ptr<const db
     : events_{events}, metrics_{counts}, clock_{std::move(clock)}, shards_{shards}, rides_{rides} {}
 
 std::vector<prepared_sql> sweeper::statements() {
-  return {{"interrupt_rides", interrupt_rides_sql},     {"interrupt_claimed", interrupt_claimed_sql},
-          {"expose_rides", expose_rides_sql},           {"due_endpoints", due_endpoints_sql},
-          {"deleted_endpoints", deleted_endpoints_sql}, {"close_tenant_deleted", close_tenant_deleted_sql}};
+  return {{"interrupt_rides", interrupt_rides_sql},
+          {"interrupt_claimed", interrupt_claimed_sql},
+          {"expose_rides", expose_rides_sql},
+          {"due_endpoints", due_endpoints_sql},
+          {"expose_doubtful", expose_doubtful_sql},
+          {"deleted_endpoints", deleted_endpoints_sql},
+          {"close_tenant_deleted", close_tenant_deleted_sql}};
 }
 
 std::optional<session_failure> sweeper::sweep(session& on) {
   const auto due = shards_.due_sweeps(std::chrono::steady_clock::now());
   if (due.empty())
     return std::nullopt;
+  POSTRIDER_FAILPOINT("sweep.before");
   const auto rides = interrupt_rides(on, due);
   if (!rides)
     return rides.error();
+  POSTRIDER_FAILPOINT("sweep.halfway");
   const auto claimed = interrupt_claimed(on, due);
   if (!claimed)
     return claimed.error();
@@ -188,6 +195,33 @@ std::optional<session_failure> sweeper::expose_open_rides(session& on) {
     rides_.forget_before(before);
   if (*exposed > 0)
     spdlog::warn("store: first attempts open for more than a minute were made visible count={}", *exposed);
+  return std::nullopt;
+}
+
+// The provider was told to send again, and will be told that it is a duplicate: the event must not wait for the look
+// each minute.
+std::optional<session_failure> sweeper::expose_doubtful_rides(session& on) {
+  const auto doubtful = rides_.doubtful(std::chrono::steady_clock::now());
+  const auto held = shards_.held();
+  if (doubtful.empty() || held.empty())
+    return std::nullopt;
+  const auto leases = leases_of(held);
+  binary_array ids{array_type::uuid, doubtful.size(), 16};
+  for (const auto& each : doubtful)
+    ids.add(each.value);
+  const auto exposed = on.call([&](pqxx::connection_base& connection) {
+    std::vector<delivery_id> out;
+    for (const auto& row : pqxx::nontransaction{connection}.exec_prepared("expose_doubtful", parameter(leases.shards),
+                                                                          parameter(leases.fences), parameter(ids)))
+      out.push_back({read_uuid(row[0])});
+    return out;
+  });
+  if (!exposed)
+    return exposed.error();
+  rides_.remove(*exposed); // they have a due time now
+  if (!exposed->empty())
+    spdlog::warn("store: first attempts of events answered in doubt were committed after all count={}",
+                 exposed->size());
   return std::nullopt;
 }
 

@@ -17,7 +17,8 @@ namespace postrider {
 /// Finds what would otherwise be orphaned, on the thread of the poll session:
 ///   * what a former owner of a shard left in flight is closed as interrupted and due at once (`sweep`, after a
 ///   take-over);
-///   * first attempts that rode and are open for more than a minute get a due time (`expose_open_rides`), so that
+///   * first attempts that rode and are open for more than a minute get a due time (`expose_open_rides`), and at once
+///     those of events whose commit was in doubt when they were answered (`expose_doubtful_rides`), so that
 ///   * the due poll (`poll_due`) shows their endpoint, and every other endpoint with something due, to the node;
 ///   * the live deliveries of deleted tenants become dead (`close_deleted_tenants`): nobody else closes them.
 /// All but the poll is done under leases that hold in the statement's own eyes, and counts as done only for their
@@ -34,6 +35,7 @@ public:
   std::optional<session_failure> sweep(session& on);
   std::optional<session_failure> poll_due(session& on);
   std::optional<session_failure> expose_open_rides(session& on);
+  std::optional<session_failure> expose_doubtful_rides(session& on);
   /// For at most half a second a call.
   std::optional<session_failure> close_deleted_tenants(session& on);
 

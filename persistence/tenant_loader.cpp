@@ -68,6 +68,8 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   out.status = static_cast<endpoint_status>(row[5].as<int>());
   out.retry = read_retry(row);
   out.breaker = read_breaker(row, out.timeout);
+  if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
+    out.rate_limit_per_s = rate.as<double>();
   out.breaker_resets = row["breaker_resets"].as<std::uint32_t>();
   return out;
 }
@@ -101,10 +103,26 @@ std::optional<secret_key> open_with_any(std::span<const secret_key> keys, const 
   return std::nullopt;
 }
 
+// A plan that this node's configuration does not have limits nothing: what providers have signed is not refused for a
+// mistake of ours. (Nothing can be created under it: persistence/creation_quota.hpp.)
+ingest_quotas read_quotas(const pqxx::row& row, const std::map<std::string, tenant_quotas>& plans) {
+  const auto plan = plans.find(row[7].c_str());
+  const auto quota = [&](int column,
+                         std::optional<std::int64_t> tenant_quotas::*member) -> std::optional<std::int64_t> {
+    if (!row[column].is_null())
+      return row[column].as<std::int64_t>();
+    return plan == plans.end() ? std::nullopt : plan->second.*member;
+  };
+  return {.per_s = quota(8, &tenant_quotas::ingest_per_s),
+          .bytes_per_s = quota(9, &tenant_quotas::ingest_bytes_per_s),
+          .backlog = quota(10, &tenant_quotas::backlog)};
+}
+
 } // namespace
 
 std::vector<prepared_sql> tenant_loader_statements() {
   return {{"find_tenant", find_tenant_sql},
+          {"count_live", count_live_sql},
           {"find_sources", find_sources_sql},
           {"find_source_secrets", find_source_secrets_sql},
           {"find_endpoints", find_endpoints_sql},
@@ -112,7 +130,14 @@ std::vector<prepared_sql> tenant_loader_statements() {
           {"find_endpoint_secrets", find_endpoint_secrets_sql}};
 }
 
-session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys) {
+session_result<std::int64_t> read_live(session& on, tenant_no tenant) {
+  return on.call([&](pqxx::connection_base& connection) {
+    return pqxx::nontransaction{connection}.exec_prepared1("count_live", tenant)[0].as<std::int64_t>();
+  });
+}
+
+session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys,
+                                              const std::map<std::string, tenant_quotas>& plans) {
   if (!could_be_name(key.slug_or_id))
     return tenant_config_ptr{};
   const auto id = parse_id<tenant_id>(key.slug_or_id);
@@ -130,6 +155,7 @@ session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key
     out->shard = static_cast<shard_no>(found[0][3].as<int>());
     out->version = found[0][4].as<std::int64_t>();
     out->enabled = found[0][5].as<bool>();
+    out->quotas = read_quotas(found[0], plans);
     const auto data_key = open_with_any(keys, out->id, read_bytes(found[0][6]));
 
     std::map<std::int64_t, std::size_t> sources;

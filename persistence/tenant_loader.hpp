@@ -1,11 +1,14 @@
 #pragma once
 
+#include "actors/management_store.hpp"
 #include "actors/store.hpp"
 #include "core/result.hpp"
 #include "core/secret_box.hpp"
 #include "persistence/session.hpp"
 
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace postrider {
@@ -18,7 +21,12 @@ std::vector<prepared_sql> tenant_loader_statements();
 
 /// A tenant's configuration in one snapshot, secrets decrypted; nothing when there is no such tenant or it is deleted.
 /// A secret that no key opens is left out and logged (by its row, never its value): what needs it then fails as it
-/// would with no secret. Sources, endpoints: in the order of their creation.
-session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys);
+/// would with no secret. Sources, endpoints: in the order of their creation. A quota that the tenant has not itself is
+/// its plan's.
+session_result<tenant_config_ptr> read_tenant(session& on, const tenant_key& key, std::span<const secret_key> keys,
+                                              const std::map<std::string, tenant_quotas>& plans = {});
+
+/// Its live deliveries, by the counters.
+session_result<std::int64_t> read_live(session& on, tenant_no tenant);
 
 } // namespace postrider

@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(when_the_lease_is_lost_nothing_is_sent_and_a_new_fence_goes
   BOOST_TEST(world.requests.started().size() == 2U);
   BOOST_TEST(world.in_state(delivery_state::pending) >= 2U);
   const auto shown = world.actor(delivery_path);
-  BOOST_TEST((!shown || shown->delivery->tokens == 0));
+  BOOST_TEST((!shown || counter_of(*shown, "send_credits") == 0));
   // The next owner's sweep, and then the shard comes back.
   for (const auto& [id, row] : std::map{world.database.deliveries()})
     if (row.state == delivery_state::in_flight)

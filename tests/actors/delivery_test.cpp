@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(an_open_breaker_is_stored_shown_and_survives_the_actor) {
   const auto shown = world.actor(delivery_path);
   BOOST_TEST(shown->delivery->breaker_state == "open");
   BOOST_TEST(shown->delivery->next_probe_at.has_value());
-  BOOST_TEST(shown->delivery->tokens == 0);
+  BOOST_TEST(counter_of(*shown, "send_credits") == 0);
   BOOST_TEST(world.in_state(delivery_state::pending) == 2U);
   world.door.throw_at("claim"); // the next claim, by the timer, crashes it
   world.status = 204;

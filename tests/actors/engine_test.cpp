@@ -99,6 +99,9 @@ public:
       throw std::runtime_error("told to throw");
     with([&](auto& d, auto&) { d.load_tenant(std::move(key), std::move(done)); });
   }
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override {
+    with([&](auto& d, auto&) { d.count_live(tenant, std::move(done)); });
+  }
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override {
     with([&](auto& d, auto&) { d.load_runtime(endpoint, std::move(done)); });
   }

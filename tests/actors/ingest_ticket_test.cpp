@@ -50,6 +50,19 @@ BOOST_AUTO_TEST_CASE(an_answered_ticket_answers_once_wherever_it_moves) {
   BOOST_TEST(at.admission->events() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_refused_ticket_tells_how_long_to_wait_and_leaves_the_admission) {
+  desk at;
+  {
+    auto ticket = at.ticket(7);
+    ticket.refuse(ingest_result::rate_limited, std::chrono::seconds{3});
+    BOOST_TEST(!ticket);
+  }
+  BOOST_REQUIRE(at.to->answers.size() == 1U);
+  BOOST_TEST((at.to->answers[0].result == ingest_result::rate_limited));
+  BOOST_TEST(at.to->answers[0].retry_after.count() == 3);
+  BOOST_TEST(at.admission->events() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(assigning_over_an_open_ticket_answers_that_one) {
   desk at;
   auto ticket = at.ticket(1);

@@ -50,13 +50,22 @@ def cpu_of_machine():
     return (user + nice + system + irq + softirq + steal) / TICK
 
 
-def peak_rss_mb(pid):
-    """Greatest resident size that the process ever had, in MB."""
+def _status_mb(pid, field):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         for line in file:
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1]) / 1024
-    raise RuntimeError(f"no VmHWM of process {pid}")
+    raise RuntimeError(f"no {field} of process {pid}")
+
+
+def peak_rss_mb(pid):
+    """Greatest resident size that the process ever had, in MB."""
+    return _status_mb(pid, "VmHWM")
+
+
+def rss_mb(pid):
+    """Resident size now, in MB."""
+    return _status_mb(pid, "VmRSS")
 
 
 class Process:

@@ -92,27 +92,32 @@ class Engine(Program):
     generator_options = ["--path", "/in/acme/github", "--secret", SECRET]
 
     def start(self):
-        url = self.postgres.url(self.database)
-        self.process = Process([self.options.postrider, "serve", "--database-url", url, "--public", "127.0.0.1:0",
-                                "--operator", "127.0.0.1:0", "--dev"] + self.options.serve, self.log)
-        ready = self.process.line(60)
-        self.target = ready["public"]
-        operator = f"http://{ready['operator']}"
-        wait_for("readiness of the engine", lambda: self._is_ready(operator), 30)
+        self.serve()
         made = subprocess.run([self.options.postrider, "keys", "create", "--role", "operator", "-o", "json",
-                               "--database-url", url], capture_output=True, text=True, timeout=60, check=False)
+                               "--database-url", self.postgres.url(self.database)], capture_output=True, text=True,
+                              timeout=60, check=False)
         if made.returncode != 0:
             raise RuntimeError(f"keys create exited with {made.returncode}: {made.stderr.strip()[-500:]}")
-        key = json.loads(made.stdout)["key"]
+        self.key = key = json.loads(made.stdout)["key"]
+        operator = self.operator
         call(f"{operator}/v1/tenants", key, {"slug": "acme", "name": "Acme"})
         call(f"{operator}/v1/tenants/acme/sources", key, {"name": "github", "provider": "github", "secrets": [SECRET]})
         call(f"{operator}/v1/tenants/acme/endpoints", key,
              {"url": f"http://127.0.0.1:{self.sink_port}/hook"} | self.options.endpoint)
 
-    @staticmethod
-    def _is_ready(operator):
+    def serve(self):
+        """Starts the daemon, once more if it has ended, and waits until it is ready."""
+        self.process = Process([self.options.postrider, "serve", "--database-url", self.postgres.url(self.database),
+                                "--public", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--dev"] + self.options.serve,
+                               self.log)
+        ready = self.process.line(60)
+        self.target = ready["public"]
+        self.operator = f"http://{ready['operator']}"
+        wait_for("readiness of the engine", self._is_ready, 30)
+
+    def _is_ready(self):
         try:
-            with urllib.request.urlopen(f"{operator}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.operator}/readyz", timeout=5) as answer:
                 return answer.status == 200
         except urllib.error.HTTPError:
             return False

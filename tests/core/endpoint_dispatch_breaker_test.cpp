@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(while_open_nothing_starts_nothing_is_claimed_nothing_is_len
   BOOST_TEST(bench.out.writes.size() == 2U);
   bench.due();
   BOOST_TEST(!bench.out.wanted_claim.has_value());
-  BOOST_TEST(bench.dispatch.lendable(0) == 0);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 0);
   BOOST_TEST((bench.dispatch.wake_at(bench.now()) == *bench.dispatch.gate().next_at));
 }
 
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(half_open_claims_exactly_the_probes) {
   BOOST_TEST((bench.dispatch.gate().state == breaker_state::half_open));
   BOOST_REQUIRE(bench.out.wanted_claim.has_value());
   BOOST_TEST(bench.out.wanted_claim->limit == 2U);
-  BOOST_TEST(!bench.out.wanted_claim->even_if_not_due); // the released one is due
+  BOOST_TEST(!bench.out.wanted_claim->backoff_before.has_value()); // the released one is due
   bench.brings(3, 2, bench.wall);
   BOOST_TEST(bench.out.starts.size() == 2U);
   BOOST_TEST(!bench.out.wanted_claim.has_value());
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(half_open_with_nothing_due_probes_with_the_oldest_in_backof
   bench.record(dispatch_bench::id(1)); // due in about 5 s, the cool-down is 1 s
   BOOST_TEST(bench.wake());
   BOOST_REQUIRE(bench.out.wanted_claim.has_value());
-  BOOST_TEST(bench.out.wanted_claim->even_if_not_due);
+  BOOST_TEST(bench.out.wanted_claim->backoff_before.has_value());
   BOOST_TEST(bench.out.wanted_claim->limit == 1U);
   bench.brings(1, 0, bench.wall + 4s); // it was not there after all
   BOOST_TEST(!bench.out.wanted_claim.has_value());
@@ -131,6 +131,7 @@ BOOST_AUTO_TEST_CASE(a_row_claimed_before_the_word_of_its_release_came_is_not_dr
   bench.wake();
   bench.brings(3, 1, {}, 1);
   bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, good); // closed again; its write is under way
+  bench.brings(9, 0);                                                  // nothing waits on backoff
   bench.due();
   bench.brings(3, 1, {}, 2); // a person revived it meanwhile, and the claim saw that first
   BOOST_REQUIRE(bench.out.starts.size() == 1U);
@@ -149,6 +150,7 @@ BOOST_AUTO_TEST_CASE(the_late_word_of_an_earlier_write_does_not_answer_for_the_n
   bench.wake();
   bench.brings(3, 1, {}, 1);
   bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, good);
+  bench.brings(9, 0); // nothing waits on backoff
   bench.due();
   bench.brings(3, 1, {}, 2);
   bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, bad);

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(without_the_shard_nothing_is_sent_claimed_or_lent_and_anoth
   bench.own(0);
   BOOST_TEST(bench.dispatch.under() == 0);
   BOOST_TEST(bench.dispatch.ready() == 2U);
-  BOOST_TEST(bench.dispatch.lendable(0) == 0);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 0);
   bench.due();
   BOOST_TEST(!bench.out.wanted_claim.has_value());
   bench.finish(running, good);
@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(drain_releases_what_is_ready_and_is_idle_when_the_rest_has_
   bench.record(dispatch_bench::id(1));
   BOOST_TEST(bench.dispatch.idle());
   BOOST_TEST(!bench.dispatch.wake_at(bench.now()).has_value());
-  BOOST_TEST(bench.dispatch.lendable(0) == 0);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_claim_that_was_running_at_the_drain_is_released) {

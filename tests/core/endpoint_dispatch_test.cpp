@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_410_ends_the_delivery_disables_the_endpoint_and_releases_
   BOOST_TEST((bench.out.writes[0].to == delivery_state::dead));
   BOOST_TEST((bench.out.writes[0].reason == delivery_reason::endpoint_gone));
   BOOST_TEST(bench.out.writes[1].uncount);
-  BOOST_TEST(bench.dispatch.lendable(0) == 0);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_claim_is_asked_once_and_only_when_something_is_due) {
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_claim_is_asked_once_and_only_when_something_is_due) {
   bench.advance(1ms);
   bench.timer();
   BOOST_REQUIRE(bench.out.wanted_claim.has_value());
-  BOOST_TEST(!bench.out.wanted_claim->even_if_not_due);
+  BOOST_TEST(!bench.out.wanted_claim->backoff_before.has_value());
   bench.due();
   bench.timer();
   BOOST_TEST(!bench.out.wanted_claim.has_value()); // one runs
@@ -215,13 +215,13 @@ BOOST_AUTO_TEST_CASE(a_late_result_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(credits_are_lent_for_what_has_room_and_fewer_while_a_backlog_is_due) {
   dispatch_bench bench{window_of(4)};
-  BOOST_TEST(bench.dispatch.lendable(0) == 8);
-  BOOST_TEST(bench.dispatch.lendable(5) == 3);
-  BOOST_TEST(bench.dispatch.lendable(50) == 0);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 8);
+  BOOST_TEST(bench.dispatch.lendable(5, bench.mono) == 3);
+  BOOST_TEST(bench.dispatch.lendable(50, bench.mono) == 0);
   bench.ride(1, 3);
-  BOOST_TEST(bench.dispatch.lendable(0) == 5);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 5);
   bench.due();
-  BOOST_TEST(bench.dispatch.lendable(0) == 1);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_quick_endpoint_gets_more_room_and_an_endpoint_gone_slow_loses_it) {
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(a_quick_endpoint_gets_more_room_and_an_endpoint_gone_slow_l
 BOOST_AUTO_TEST_CASE(memory_is_bounded_by_weight_before_the_first_event_is_known_and_after) {
   dispatch_bench bench{window_of(1'000)};
   constexpr std::size_t megabyte = 1U << 20U;
-  BOOST_TEST(bench.dispatch.lendable(0) <= 50);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) <= 50);
   bench.due();
   BOOST_TEST(bench.out.wanted_claim->limit <= 50U);
   std::uint32_t next = 0;
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(memory_is_bounded_by_weight_before_the_first_event_is_known
     BOOST_REQUIRE(next <= 51U);
   }
   BOOST_TEST(next >= 48U);
-  BOOST_TEST(bench.dispatch.lendable(0) <= 1);
+  BOOST_TEST(bench.dispatch.lendable(0, bench.mono) <= 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_window_that_is_full_asks_for_no_more_than_its_room) {

@@ -65,14 +65,35 @@ BOOST_AUTO_TEST_CASE(every_state_of_delivery_endpoint_breaker_and_due_time_is_ex
   BOOST_TEST(words.size() == 7U); // each word of the table, and none where it is over
 }
 
-BOOST_AUTO_TEST_CASE(behind_a_breaker_the_earliest_is_the_later_of_probe_and_due_time) {
+BOOST_AUTO_TEST_CASE(behind_a_breaker_backoff_ends_with_its_probe_and_a_schedule_does_not) {
   auto facts = facts_of(delivery_state::retry_wait, endpoint_status::active, breaker_state::open, due::ahead);
   facts.next_probe_at = now + 10s;
+  const auto out = explain(facts, now);
+  BOOST_TEST((out.next_attempt_at == now + 10s));
+  BOOST_TEST(out.detail.find(to_rfc3339(now + 10s)) != std::string::npos);
+  facts.state = delivery_state::pending;
   BOOST_TEST((explain(facts, now).next_attempt_at == now + 60s));
   facts.next_probe_at = now + 90s;
-  const auto out = explain(facts, now);
-  BOOST_TEST((out.next_attempt_at == now + 90s));
-  BOOST_TEST(out.detail.find(to_rfc3339(now + 90s)) != std::string::npos);
+  BOOST_TEST((explain(facts, now).next_attempt_at == now + 90s));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_due_may_wait_for_the_endpoints_rate) {
+  for (const auto state : {delivery_state::pending, delivery_state::retry_wait}) {
+    auto facts = facts_of(state, endpoint_status::active, breaker_state::closed, due::passed);
+    facts.rate_limit_per_s = 0.5;
+    BOOST_TEST(explain(facts, now).waiting_for == "rate_limit");
+    facts.held_until = now + 5s;
+    const auto held = explain(facts, now);
+    BOOST_TEST(held.waiting_for == "rate_limit");
+    BOOST_TEST((held.next_attempt_at == now + 5s));
+    BOOST_TEST(held.detail.find(to_rfc3339(now + 5s)) != std::string::npos);
+    facts.rate_limit_per_s.reset();
+    facts.held_until = now - 5s; // over
+    BOOST_TEST(explain(facts, now).waiting_for == "capacity");
+    facts = facts_of(state, endpoint_status::active, breaker_state::closed, due::ahead);
+    facts.rate_limit_per_s = 0.5;
+    BOOST_TEST(explain(facts, now).waiting_for == (state == delivery_state::pending ? "scheduled" : "backoff"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_disabled_tenant_comes_before_everything_else) {

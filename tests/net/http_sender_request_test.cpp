@@ -156,7 +156,8 @@ BOOST_AUTO_TEST_CASE(an_endpoint_without_a_usable_secret_is_never_called) {
 }
 
 BOOST_AUTO_TEST_CASE(a_kept_connection_is_not_used_by_a_configuration_without_a_usable_secret) {
-  // Counted before the answer leaves: the sender tells of the answer at once, a count behind it could still be on its way.
+  // Counted before the answer leaves: the sender tells of the answer at once, a count behind it could still be on its
+  // way.
   std::atomic<int> asked{0};
   loopback_server server{[&](peer& client) {
     do {

@@ -39,4 +39,17 @@ BOOST_AUTO_TEST_CASE(our_own_200_is_the_same_on_the_short_way_and_the_long_one) 
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_tenant_over_its_quota_is_told_why_and_how_long_to_wait) {
+  for (const auto& [result, code] : {std::pair{ingest_result::rate_limited, "rate-limited"},
+                                     std::pair{ingest_result::backlog_full, "backlog-full"}}) {
+    ingest_answer what;
+    what.result = result;
+    what.retry_after = std::chrono::seconds{7};
+    const auto text = written(what);
+    BOOST_TEST(text.starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
+    BOOST_TEST(text.find("\r\nretry-after: 7\r\n") != std::string::npos);
+    BOOST_TEST(text.find("\"code\":\"" + std::string{code} + "\"") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

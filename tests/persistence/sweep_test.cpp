@@ -111,6 +111,27 @@ BOOST_AUTO_TEST_CASE(rides_stay_open_until_they_were_looked_for_under_a_lease_th
   BOOST_TEST(world.read(rode)->next_attempt_at.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_ride_that_was_committed_after_its_event_was_refused_in_doubt_is_found_at_once) {
+  const auto rode = in_flight(mine, "null", world.now());
+  const auto others = in_flight(former, "null", world.now());
+  const auto not_there = delivery_id{make_uuid_v7(world.now(), random_bits())};
+  const auto riding = in_flight(mine, "null", world.now());
+  const std::vector ids{rode, others, not_there, riding};
+  const auto now = std::chrono::steady_clock::now();
+  rides.add(ids);
+  rides.doubt(std::span{ids}.first(3), now);
+  BOOST_TEST(!sweeps.expose_doubtful_rides(on)); // no lease holds
+  BOOST_TEST(!world.read(rode)->next_attempt_at.has_value());
+  lease("1 hour");
+  BOOST_TEST(!sweeps.expose_doubtful_rides(on));
+  BOOST_TEST(world.read(rode)->next_attempt_at.has_value());
+  BOOST_TEST(!world.read(others)->next_attempt_at.has_value()); // the take-over's sweep closes it
+  BOOST_TEST(!world.read(riding)->next_attempt_at.has_value()); // it is sent
+  BOOST_TEST(rides.doubtful(now).size() == 2U);                 // looked for again
+  BOOST_TEST(rides.doubtful(now + open_rides::doubt_time).empty());
+  BOOST_TEST(rides.size() == 3U); // the look each minute has them still
+}
+
 BOOST_AUTO_TEST_CASE(what_a_deleted_tenant_left_becomes_dead_and_is_not_reported_as_due) {
   lease("1 hour");
   const auto waiting = in_flight(0, "now() - interval '1 second'", world.now(), 0, 0);

@@ -20,7 +20,7 @@ created_api_key key_of(fixture& f, const std::string& tenant, api_role role = ap
   return *made;
 }
 
-tenant_config_ptr loaded(fixture& f, const std::string& slug) {
+tenant_config_ptr loaded(fixture& f, const std::string& slug, const std::map<std::string, tenant_quotas>& plans = {}) {
   session_options options;
   options.url = f.url;
   options.role = "loader";
@@ -29,7 +29,7 @@ tenant_config_ptr loaded(fixture& f, const std::string& slug) {
   session on{options, dog, f.counts};
   BOOST_REQUIRE(!on.connect());
   const std::vector keys{f.master_key};
-  const auto out = read_tenant(on, {.slug_or_id = slug}, keys);
+  const auto out = read_tenant(on, {.slug_or_id = slug}, keys, plans);
   BOOST_REQUIRE(out.has_value());
   return *out;
 }
@@ -46,6 +46,29 @@ std::vector<new_source> sources_named(const std::vector<std::string>& names) {
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(tenant_changes)
+
+BOOST_AUTO_TEST_CASE(quotas_of_ingest_reach_the_engine_the_tenants_own_before_its_plans) {
+  fixture f;
+  tenant_quotas own;
+  own.ingest_per_s = 3;
+  BOOST_REQUIRE(f.ask(&managed::create_tenants, std::vector{new_tenant{"acme", "Acme", "gold", own}}));
+  BOOST_REQUIRE(f.ask(&managed::create_tenants, std::vector{new_tenant{"plain", "Plain", "", {}}}));
+  tenant_quotas gold;
+  gold.ingest_per_s = 100;
+  gold.ingest_bytes_per_s = 1'000;
+  gold.backlog = 50;
+  const std::map<std::string, tenant_quotas> plans{{"gold", gold}};
+  BOOST_TEST((loaded(f, "acme", plans)->quotas == ingest_quotas{3, 1'000, 50}));
+  BOOST_TEST((loaded(f, "plain", plans)->quotas == ingest_quotas{}));
+  // A plan that this node does not know limits nothing: what was signed is not refused for a mistake of ours.
+  BOOST_TEST((loaded(f, "acme")->quotas == ingest_quotas{3, std::nullopt, std::nullopt}));
+  const auto version = f.version("acme");
+  tenant_patch patch;
+  patch.quotas = {{&tenant_quotas::ingest_per_s, std::nullopt}, {&tenant_quotas::backlog, 7}};
+  BOOST_REQUIRE(f.ask(&managed::update_tenant, "acme", patch));
+  BOOST_TEST(f.version("acme") > version); // or no node would load it anew
+  BOOST_TEST((loaded(f, "acme", plans)->quotas == ingest_quotas{100, 1'000, 7}));
+}
 
 BOOST_AUTO_TEST_CASE(a_patch_changes_what_it_names_and_counts_the_version_up) {
   fixture f;

@@ -29,6 +29,18 @@ void a_tenant_is_found_by_slug_id_and_number(store_under_test& on) {
   BOOST_TEST(unknown == nullptr);
 }
 
+void live_deliveries_are_counted_until_they_are_final(store_under_test& on) {
+  const auto tenant = on.add_tenant();
+  const auto live = [&] {
+    return loaded<std::int64_t>(on, [&](auto done) { on.subject().count_live(tenant.no, done); });
+  };
+  BOOST_TEST(live() == 0);
+  const auto made = send_and_commit(on, make_accept_item(on.now(), tenant, "one", 1, on.fence_of(tenant.shard)));
+  BOOST_TEST(live() == 2);
+  BOOST_TEST(record(on, end_of_attempt(on, tenant, made.deliveries[0], 1, delivery_state::succeeded)).recorded);
+  BOOST_TEST(live() == 1);
+}
+
 void a_runtime_is_saved_under_the_fence_alone(store_under_test& on) {
   const auto tenant = on.add_tenant();
   const auto under = on.fence_of(tenant.shard);
@@ -64,6 +76,7 @@ void disabling_an_endpoint_is_a_new_version(store_under_test& on) {
 std::vector<conformance_case> configuration_cases() {
   return {
     {"a_tenant_is_found_by_slug_id_and_number", a_tenant_is_found_by_slug_id_and_number},
+    {"live_deliveries_are_counted_until_they_are_final", live_deliveries_are_counted_until_they_are_final},
     {"a_runtime_is_saved_under_the_fence_alone", a_runtime_is_saved_under_the_fence_alone},
     {"disabling_an_endpoint_is_a_new_version", disabling_an_endpoint_is_a_new_version},
   };

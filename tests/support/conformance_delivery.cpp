@@ -204,7 +204,11 @@ void what_is_not_due_is_claimed_only_as_a_probe(store_under_test& on) {
   const auto early = claim(on, request);
   BOOST_TEST(early.claimed.empty());
   BOOST_TEST(early.next_due.has_value());
-  request.even_if_not_due = true;
+  request.backoff_before = on.now() - 1h; // it was not in backoff then
+  const auto before = claim(on, request);
+  BOOST_TEST(before.claimed.empty());
+  BOOST_TEST(before.next_due.has_value());
+  request.backoff_before = on.now() + 1h;
   const auto probe = claim(on, request);
   BOOST_REQUIRE(probe.claimed.size() == 1U);
   BOOST_TEST((probe.claimed[0].delivery == made.deliveries[0]));

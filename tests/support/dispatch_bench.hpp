@@ -56,7 +56,7 @@ public:
   }
   void restore(breaker stored) {
     look();
-    dispatch.restore(stored, now(), out);
+    dispatch.restore({.gate = std::move(stored)}, now(), out);
   }
   /// Rides `first` … `first + count - 1`.
   void ride(std::uint32_t first, std::uint32_t count = 1, fence under = fence_, std::size_t size = 100) {

@@ -209,7 +209,7 @@ void dispatch_world::perform() {
     if (effects.wanted_claim)
       claim(*effects.wanted_claim, dispatch_.under());
   }
-  lent_ = dispatch_.lendable(taken_);
+  lent_ = dispatch_.lendable(taken_, mono_);
 }
 
 void dispatch_world::start(const dispatch_effects::start& each) {
@@ -332,11 +332,13 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
   }
   std::sort(scheduled.begin(), scheduled.end());
   for (const auto& [at, id] : scheduled) {
-    if (answer.claimed.size() == wanted.limit || (at > wall_ && !wanted.even_if_not_due)) {
-      answer.next_due = at;
-      break;
-    }
     auto& each = rows_.at(id);
+    const bool reached =
+      wanted.backoff_before && each.state == delivery_state::retry_wait && each.changed < *wanted.backoff_before;
+    if (answer.claimed.size() == wanted.limit || (at > wall_ && !reached)) {
+      answer.next_due = answer.next_due ? std::min(*answer.next_due, at) : at;
+      continue;
+    }
     move(each, delivery_input::claim);
     each.under = under;
     each.due = wanted.until;
@@ -353,9 +355,9 @@ void dispatch_world::check() {
   require(dispatch_.sending() <= policy_.max_in_flight, "more are sent at once than the window allows");
   require(dispatch_.open() <= dispatch_.room() + endpoint_dispatch::claim_max, "more is held than there is room for");
   if (dispatch_.gate().state == breaker_state::open)
-    require(dispatch_.ready() == 0 && dispatch_.lendable(0) == 0, "open, but something is ready or lent");
+    require(dispatch_.ready() == 0 && dispatch_.lendable(0, mono_) == 0, "open, but something is ready or lent");
   if (dispatch_.under() == 0)
-    require(dispatch_.lendable(0) == 0, "not owned, but something is lent");
+    require(dispatch_.lendable(0, mono_) == 0, "not owned, but something is lent");
 }
 
 bool dispatch_world::all_final() const {

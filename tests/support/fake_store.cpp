@@ -131,6 +131,11 @@ const fake_store::row* fake_store::find(delivery_id id) const {
   return found == deliveries_.end() ? nullptr : &found->second;
 }
 
+tenant_config_ptr fake_store::tenant(tenant_no no) const {
+  const auto found = tenants_.find(no);
+  return found == tenants_.end() ? nullptr : found->second;
+}
+
 std::vector<fake_store::row> fake_store::deliveries_of(endpoint_no endpoint) const {
   std::vector<row> out;
   for (const auto& [id, each] : deliveries_)
@@ -208,10 +213,22 @@ void fake_store::decide(accept_item& item) {
   } else if (const auto first = keys_.find(item.dedupe_key); first != keys_.end()) {
     item.outcome = accept_outcome::duplicate;
     item.first = first->second;
+    if (item.first == item.what->id)
+      confirm(item);
   } else if (tenant == tenants_.end() || tenant->second->version != item.config_version) {
     item.outcome = accept_outcome::stale;
   } else {
     insert(item);
+  }
+}
+
+// An earlier run, whose answer was lost, has committed it: what rode then rides, unless it was taken over meanwhile.
+void fake_store::confirm(accept_item& item) const {
+  item.outcome = accept_outcome::accepted;
+  for (auto& each : item.deliveries) {
+    const auto* found = find(each.id);
+    each.ride = each.ride && found != nullptr && found->state == delivery_state::in_flight &&
+                found->under == each.under && found->attempt_count == 1 && !found->next_attempt_at;
   }
 }
 

@@ -63,6 +63,7 @@ public:
   void remove_tenant(tenant_no tenant);
   /// This process's lease of the shard; reported by `report_leases`. Fence 0: somebody else has it.
   void set_lease(shard_no shard, fence under);
+  [[nodiscard]] fence lease(shard_no shard) const { return leases_.at(static_cast<std::size_t>(shard)); }
   void report_leases();
   /// What the due poll reports: every endpoint with something scheduled until `until`, but for those that may not send.
   void poll_due(wall_time until);
@@ -79,6 +80,8 @@ public:
   [[nodiscard]] const row* find(delivery_id id) const;
   [[nodiscard]] std::vector<row> deliveries_of(endpoint_no endpoint) const;
   [[nodiscard]] const std::map<delivery_id, row>& deliveries() const noexcept { return deliveries_; }
+  /// Nothing: there is no such tenant.
+  [[nodiscard]] tenant_config_ptr tenant(tenant_no no) const;
   [[nodiscard]] bool has_event(event_id id) const { return events_by_id_.contains(id); }
   [[nodiscard]] const std::vector<std::pair<endpoint_no, std::string>>& disabled() const noexcept { return disabled_; }
   /// By state; what `tenant_counter` would say.
@@ -88,6 +91,7 @@ public:
   [[nodiscard]] std::size_t accept_calls() const noexcept { return accept_calls_; }
   [[nodiscard]] std::size_t claim_calls() const noexcept { return claim_calls_; }
   [[nodiscard]] std::size_t load_calls() const noexcept { return load_calls_; }
+  [[nodiscard]] std::size_t live_calls() const noexcept { return live_calls_; }
 
   // ---- store
   bool accept(accept_item_ptr& item) override;
@@ -98,6 +102,7 @@ public:
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                      std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override;
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override;
   void save_runtime(endpoint_runtime now, shard_no shard, fence under, std::string cause) override;
   void disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) override;
@@ -109,6 +114,7 @@ private:
   std::size_t run_accepts();
   void decide(accept_item& item);
   void insert(accept_item& item);
+  void confirm(accept_item& item) const;
   std::size_t run_writes();
   record_result write(const outcome_write& write);
   claim_result claim_now(const claim_request& request);
@@ -133,7 +139,7 @@ private:
   std::map<endpoint_no, endpoint_runtime> runtimes_;
   std::array<fence, shard_count> leases_{};
   std::vector<std::pair<endpoint_no, std::string>> disabled_;
-  std::size_t accept_calls_ = 0, claim_calls_ = 0, load_calls_ = 0;
+  std::size_t accept_calls_ = 0, claim_calls_ = 0, load_calls_ = 0, live_calls_ = 0;
 };
 
 } // namespace postrider::tests

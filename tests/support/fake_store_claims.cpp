@@ -36,10 +36,12 @@ claim_result fake_store::claim_now(const claim_request& request) {
   std::stable_sort(scheduled.begin(), scheduled.end(),
                    [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
   for (auto* each : scheduled) {
-    const bool due = *each->next_attempt_at <= request.now || request.even_if_not_due;
+    const bool due =
+      *each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
+                                                each->updated_at < *request.backoff_before);
     if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = each->next_attempt_at;
-      break;
+      out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
+      continue;
     }
     move(*each, delivery_state::in_flight);
     each->under = request.under;
@@ -114,6 +116,18 @@ void fake_store::load_tenant(tenant_key key, std::function<void(result<tenant_co
       if (key.no != 0 ? no == key.no : each->slug == key.slug_or_id || to_string(each->id) == key.slug_or_id)
         return done(each);
     done(tenant_config_ptr{});
+  });
+}
+
+void fake_store::count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) {
+  ++live_calls_;
+  jobs_.push_back([this, tenant, done = std::move(done)] {
+    if (!available_)
+      return done(store_unavailable());
+    std::int64_t live = 0;
+    for (const auto state : {delivery_state::pending, delivery_state::in_flight, delivery_state::retry_wait})
+      live += counters(tenant).at(static_cast<std::size_t>(state));
+    done(live);
   });
 }
 

@@ -45,6 +45,10 @@ public:
     pass("load_tenant");
     behind_.load_tenant(std::move(key), std::move(done));
   }
+  void count_live(tenant_no tenant, std::function<void(result<std::int64_t>)> done) override {
+    pass("count_live");
+    behind_.count_live(tenant, std::move(done));
+  }
   void load_runtime(endpoint_no endpoint, std::function<void(result<std::optional<endpoint_runtime>>)> done) override {
     pass("load_runtime");
     behind_.load_runtime(endpoint, std::move(done));

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace postrider::test {
@@ -32,6 +33,14 @@ public:
   std::map<std::uint64_t, ingest_answer> by_sequence;
   std::size_t count = 0;
 };
+
+/// A counter that an actor shows; -1: it shows none of that name.
+inline std::int64_t counter_of(const actor_status& of, std::string_view name) {
+  for (const auto& [shown, value] : of.counters)
+    if (shown == name)
+      return value;
+  return -1;
+}
 
 /// The actors of one node, from the gate to the tree, on CAF's testing scheduler: no threads, time moves only when
 /// told. STORE and SENDER are fakes. The end sends exits and drains the timers: a delayed message left pending would
