@@ -139,7 +139,7 @@ describe('operations', () => {
 
   test('the dead are replayed, and a new endpoint gets what came before it', async () => {
     statuses.set('/replayed', 500);
-    const endpoint = await make_endpoint('/replayed', { retry: { schedule_s: [], jitter: 0 }, breaker: { failures: 1000, failure_rate: 1, min_requests: 1000 } });
+    const endpoint = await make_endpoint('/replayed', { retry: { schedule_s: [0], jitter: 0 }, breaker: { failures: 1000, failure_rate: 1, min_requests: 1000 } });
     for (let i = 0; i < 3; ++i) await publish('replayed');
     const counts = async (query) => (await api.all(`${tenant}/deliveries?${query}`)).length;
     await until(async () => (await counts(`endpoint=${endpoint}&state=dead`)) === 3, { what: 'three dead ones' });
