@@ -79,6 +79,8 @@ select 3, null, null, null, null, fence, null, null, null, null, null, null, nul
 order by 1, 17
 )sql";
 }
+inline const std::string claim_sql = claim_text(false);
+inline const std::string claim_reaching_back_sql = claim_text(true);
 
 /// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
 /// $3 fence  $4 now  $5 the deadlines that these claims gave

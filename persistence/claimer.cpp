@@ -68,9 +68,8 @@ claim_result read_claim(const pqxx::result& rows) {
   return out;
 }
 
-pqxx::result run_claim(pqxx::connection_base& connection, const claim_request& request,
+pqxx::result run_claim(pqxx::transaction_base& transaction, const claim_request& request,
                        const std::optional<wall_time>& lower) {
-  pqxx::nontransaction transaction{connection};
   const auto run = [&](const char* statement, auto... more) {
     return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
                                      parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
@@ -82,8 +81,8 @@ pqxx::result run_claim(pqxx::connection_base& connection, const claim_request& r
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  return {{"claim", claim_text(false)},
-          {"claim_reaching_back", claim_text(true)},
+  return {{"claim", claim_sql},
+          {"claim_reaching_back", claim_reaching_back_sql},
           {"expose_claimed", expose_claimed_sql},
           {"interrupt_endpoint", interrupt_endpoint_sql},
           {"close_deleted", close_deleted_sql}};
@@ -154,8 +153,9 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   std::optional<wall_time> last_claimed;
   POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
   auto out = on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
     POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
-    const auto rows = run_claim(connection, request, lower);
+    const auto rows = run_claim(transaction, request, lower);
     auto result = read_claim(rows);
     if (!result.claimed.empty())
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);

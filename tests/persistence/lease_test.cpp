@@ -29,7 +29,7 @@ struct abandoned_database {
     claimed = before.events().answered(id)->deliveries[1].id;
     std::atomic<bool> done{false};
     before.subject().claim(
-      {tenant.no, tenant.endpoints[1], tenant.shard, fence_before, before.now() + 1s, before.now() + 1min, 10, false},
+      {tenant.no, tenant.endpoints[1], tenant.shard, fence_before, before.now() + 1s, before.now() + 1min, 10, {}},
       [&](claim_result) { done = true; });
     BOOST_REQUIRE(before.eventually([&] { return done.load(); }));
     before.real().stop(5s);

@@ -131,8 +131,14 @@ BOOST_AUTO_TEST_CASE(a_claim_takes_no_more_bytes_than_it_may_and_at_least_one_de
   std::vector<std::size_t> counts;
   for (std::size_t left = 5; left > 0 && counts.size() < 10;) {
     std::promise<claim_result> answer;
-    world.subject().claim({tenant.no, tenant.endpoints[0], tenant.shard, world.fence_of(tenant.shard), world.now() + 1s,
-                           world.now() + 1min, 256, false},
+    world.subject().claim({tenant.no,
+                           tenant.endpoints[0],
+                           tenant.shard,
+                           world.fence_of(tenant.shard),
+                           world.now() + 1s,
+                           world.now() + 1min,
+                           256,
+                           {}},
                           [&](claim_result result) { answer.set_value(std::move(result)); });
     const auto result = answer.get_future().get();
     BOOST_REQUIRE(!result.claimed.empty());

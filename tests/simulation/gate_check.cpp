@@ -146,9 +146,24 @@ void gate_check::check_closed(const endpoint_runtime&) const {
     violated("the breaker closed after too few probes: endpoint, succeeded", endpoint_, probes_succeeded_);
 }
 
+void gate_check::check_unchanged(const endpoint_runtime& runtime) const {
+  if (must_change_)
+    violated("the breaker is stored as it was although it had to change: endpoint, state", endpoint_,
+             static_cast<int>(state_));
+  if (runtime.since != since_)
+    violated("the breaker is where it was, but since another time: endpoint, state", endpoint_,
+             static_cast<int>(state_), ms(runtime.since), ms(since_));
+  constexpr milliseconds rounding{2};
+  if (state_ == open && not_before_ &&
+      (!runtime.next_probe_at || std::chrono::abs(*runtime.next_probe_at - *not_before_) > rounding))
+    violated("an open breaker's probe has moved: endpoint", endpoint_, ms(*not_before_));
+}
+
 void gate_check::saved(const endpoint_runtime& runtime) {
   if (!known_)
     violated("a breaker is stored before it was read: endpoint", endpoint_);
+  if (runtime.state == state_)
+    return check_unchanged(runtime); // something else of the endpoint is stored
   if (runtime.state == open)
     check_open(runtime);
   else if (runtime.state == half_open)

@@ -41,6 +41,7 @@ private:
   void check_open(const endpoint_runtime& runtime) const;
   void check_half_open(const endpoint_runtime& runtime) const;
   void check_closed(const endpoint_runtime& runtime) const;
+  void check_unchanged(const endpoint_runtime& runtime) const;
 
   endpoint_no endpoint_ = 0;
   std::vector<breaker_policy> policies_;
