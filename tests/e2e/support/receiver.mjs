@@ -12,7 +12,8 @@ export class Receiver {
   #script;
   #secrets = new Map();
 
-  /** `script({ path, webhook_id, attempt, nth })`: the status to answer, or a promise of one; `nth` counts per webhook-id from 1. */
+  /** `script({ path, webhook_id, attempt, nth })`: the status to answer, or a promise of one; `nth` counts per webhook-id from 1. A
+   *  `{ status, headers }` where headers matter. */
   static async start(script = () => 200) {
     const receiver = new Receiver();
     receiver.#script = script;
@@ -77,8 +78,9 @@ export class Receiver {
     };
     this.requests.push(record);
     const nth = this.requests.filter((other) => other.webhook_id === webhook_id && other.path === request.url).length;
-    const status = await this.#script({ path: record.path, webhook_id, attempt: record.attempt, nth });
+    const answer = await this.#script({ path: record.path, webhook_id, attempt: record.attempt, nth });
+    const { status, headers } = typeof answer === 'number' ? { status: answer } : answer;
     record.status = status;
-    response.writeHead(status, { 'content-type': 'text/plain' }).end(String(status));
+    response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(String(status));
   }
 }
