@@ -38,7 +38,7 @@ describe('quotas of ingest', () => {
     });
     await api.create(`/v1/tenants/${slug}/endpoints`, {
       url: `${receiver.url}/${slug}`,
-      retry: { base_ms: 200, factor: 1, max_ms: 200, max_attempts: 1000 },
+      retry: { base_ms: 200, factor: 1, max_ms: 200, max_attempts: 100 },
       breaker: { failures: 1000, failure_rate: 1, min_requests: 100_000 },
     });
     return daemon.public_url + source.ingest_path;
