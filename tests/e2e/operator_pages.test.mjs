@@ -158,7 +158,8 @@ describe('the pages of operators', () => {
     assert.match(opened.breaker.next_probe_at, time);
     assert.match(opened.next_wake_at, time);
     assert.equal(opened.window, 32);
-    assert.equal(opened.tokens, 0);
+    assert.equal(opened.tokens, null); // its rate is not limited
+    assert.equal(opened.counters.send_credits, 0); // none are lent while it is open
     assert.equal(opened.backlog, 0);
     assert.ok(opened.counters.attempts_failed >= 2);
     assert.equal(opened.counters.attempts_succeeded, 0);
