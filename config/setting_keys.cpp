@@ -41,7 +41,7 @@ constexpr std::array keys{
   setting_key{.name = "node.actor_threads", .kind = integer, .at = POSTRIDER_FIELD(node.actor_threads), .help = "threads that run actors", .min = 1, .max = 64},
 
   setting_key{.name = "database.url", .kind = database_url, .at = POSTRIDER_FIELD(database.url), .help = "libpq URL or DSN, several hosts allowed; needed unless --embedded-postgres is given", .flag = "database-url"},
-  setting_key{.name = "database.accept_writers", .kind = integer, .at = POSTRIDER_FIELD(database.accept_writers), .help = "connections that commit accepted events", .min = 1, .max = 4},
+  setting_key{.name = "database.accept_writers", .kind = integer, .at = POSTRIDER_FIELD(database.accept_writers), .help = "connections that commit accepted events; one makes the larger batches", .min = 1, .max = 4},
   setting_key{.name = "database.accept_linger_us", .kind = integer, .at = POSTRIDER_FIELD(database.accept_linger_us), .help = "microseconds that a batch waits for more; for disks with a dear fsync", .min = 0, .max = 100'000},
 
   setting_key{.name = "public.listen", .kind = host_port, .at = POSTRIDER_FIELD(public_.listen), .help = "HOST:PORT; port 0 takes a free one", .flag = "public"},

@@ -34,7 +34,7 @@ struct settings {
   } node;
   struct database_part {
     std::string url;                   ///< libpq URL or DSN; empty: --embedded-postgres is needed
-    std::int64_t accept_writers = 2;   ///< connections that commit accepted events, 1 to 4
+    std::int64_t accept_writers = 1;   ///< connections that commit accepted events, 1 to 4
     std::int64_t accept_linger_us = 0; ///< 0 to 100000
   } database;
   struct public_part {
