@@ -31,6 +31,7 @@ void endpoint_dispatch::configure(dispatch_policy policy, const dispatch_now& no
   if (resumed) { // what waited in the database meanwhile was not told
     claim_not_before_.reset();
     schedule(now.wall);
+    forget_failures();
   }
   advance(now, out);
 }

@@ -285,6 +285,7 @@ private:
   void learn(const verdict& judged, const finished_attempt& result, mono_time sent_at, bool used_up,
              const dispatch_now& now, dispatch_effects& out);
   void note_health(bool good, const dispatch_now& now, dispatch_effects& out);
+  void forget_failures();
   void disable(std::string_view reason, dispatch_effects& out);
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);

@@ -26,16 +26,23 @@ void endpoint_dispatch::learn(const verdict& judged, const finished_attempt& res
 
 void endpoint_dispatch::note_health(bool good, const dispatch_now& now, dispatch_effects& out) {
   if (good) {
-    clock_unkept_ |= failing_kept_;
-    failing_since_.reset();
+    forget_failures();
     return;
   }
   if (!failing_since_)
     failing_since_ = now.wall;
   const auto failing = now.wall - *failing_since_;
   clock_unkept_ |= !failing_kept_ && failing >= failing_kept_after;
-  if (policy_.active && policy_.disable_after > milliseconds{0} && failing >= policy_.disable_after)
+  if (policy_.active && policy_.disable_after > milliseconds{0} && failing >= policy_.disable_after) {
     disable("failing", out);
+    forget_failures();
+  }
+}
+
+// Whoever lets it go on again gives it the whole time anew, not one attempt.
+void endpoint_dispatch::forget_failures() {
+  clock_unkept_ |= failing_kept_;
+  failing_since_.reset();
 }
 
 void endpoint_dispatch::disable(std::string_view reason, dispatch_effects& out) {

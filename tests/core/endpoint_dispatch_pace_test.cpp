@@ -216,6 +216,29 @@ BOOST_AUTO_TEST_CASE(nothing_but_failures_for_long_disables_the_endpoint) {
   attempt(6, {.failure = attempt_reason::connect_refused});
   BOOST_TEST(bench.out.disable_endpoint);
   BOOST_TEST(bench.out.disable_reason == "failing");
+  BOOST_TEST(!bench.dispatch.failing_since().has_value());
+  BOOST_TEST(bench.out.clock_changed); // and that is stored: a restart must not remember it
+  auto again = policy;
+  again.active = true;
+  bench.configure(again);
+  attempt(7, {.http_status = 500}); // enabled again: its time begins anew
+  BOOST_TEST(!bench.out.disable_endpoint);
+}
+
+BOOST_AUTO_TEST_CASE(time_spent_paused_is_no_time_of_failures) {
+  auto policy = wide();
+  policy.disable_after = 24h;
+  dispatch_bench bench{policy};
+  bench.ride(1);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, {.http_status = 500});
+  auto paused = policy;
+  paused.active = false;
+  bench.configure(paused);
+  bench.advance(48h);
+  bench.configure(policy);
+  bench.ride(2);
+  bench.finish(dispatch_effects::start{bench.out.starts.at(0)}, {.http_status = 500});
+  BOOST_TEST(!bench.out.disable_endpoint);
 }
 
 BOOST_AUTO_TEST_CASE(without_a_time_it_is_never_disabled_for_failing) {
