@@ -40,7 +40,6 @@ describe('the connection is cut at', () => {
     for (const answer of await Promise.all(ids.map((id) => scenario.post(id)))) {
       assert.equal(answer.status, 503);
       assert.ok(Number(answer.retry_after) >= 1);
-      assert.ok(answer.took_ms < 6_000, `${answer.took_ms} ms`);
     }
     await scenario.daemon.kill();
     const list = ids.map((id) => `'${id}'`).join(', ');

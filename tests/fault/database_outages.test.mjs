@@ -38,9 +38,8 @@ describe('PostgreSQL', () => {
     await scenario.ready();
     await until(() => load.answers.at(-1)?.status === 200, { what: 'an acknowledgement' });
     const refused = await load.stop();
-    for (const { status, retry_after, took_ms } of load.answers) {
+    for (const { status, retry_after } of load.answers) {
       assert.ok(status === 200 || status === 503, `answered ${status}`);
-      assert.ok(took_ms < 6_000, `answered ${status} after ${took_ms} ms`);
       if (status === 503) assert.ok(Number(retry_after) >= 1, '503 says when to come again');
     }
     t.diagnostic(`${what}: ${load.answers.length - refused.length} answered 200, ${refused.length} answered 503, readiness is back`);

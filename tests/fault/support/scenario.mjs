@@ -84,18 +84,17 @@ export class Scenario {
     await until(async () => (await readiness(this.daemon)).status === 200, { what: 'readiness' });
   }
 
-  /** One webhook; `{ status, body, retry_after, took_ms }`. What is answered 200 is remembered. Throws where no answer came. */
+  /** One webhook; `{ status, body, retry_after }`. What is answered 200 is remembered. Throws where no answer came. */
   async post(id, body = JSON.stringify({ id })) {
-    const started = performance.now();
     const response = await fetch(this.daemon.public_url + this.#ingest_path, {
       method: 'POST',
       headers: github_headers(source_secret, body, { id }),
       body,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(10_000), // the contract's 6 s, and a margin for a busy machine
     });
     const answer = { status: response.status, body: await response.json(), retry_after: response.headers.get('retry-after') };
     if (answer.status === 200) this.acknowledged.set(id, answer.body.event_id);
-    return { ...answer, took_ms: performance.now() - started };
+    return answer;
   }
 
   /** Tries to send webhooks with these ids, each once, and returns the ids that were not acknowledged. */
@@ -174,7 +173,7 @@ export class Scenario {
 
 /** A provider that goes on sending, each webhook once, until it is told to stop. */
 export class Load {
-  /** `{ id, status, retry_after, took_ms }` of each that was answered; the status is null where no answer came. */
+  /** `{ id, status, retry_after }` of each that was answered; the status is null where no answer came. */
   answers = [];
   #running = true;
   #lanes;
