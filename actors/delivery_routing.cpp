@@ -131,6 +131,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.attempt_deadline = state.effects.wanted_claim->until;
   request.limit = state.effects.wanted_claim->limit;
   request.backoff_before = state.effects.wanted_claim->backoff_before;
+  request.due_from = state.effects.wanted_claim->due_from;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });

@@ -140,6 +140,10 @@ struct claim_request {
   /// What waits on backoff since before that is taken too, though it is not due. Deliveries that are scheduled for
   /// later without a failure are not.
   std::optional<wall_time> backoff_before{};
+  /// As early as anything is known to be due: a claim looks back as far as that, however far it has come already. A row
+  /// may come to sight long after its due time: an outcome is recorded after an outage, with the time that it was
+  /// given.
+  std::optional<wall_time> due_from{};
 };
 
 struct claim_result {

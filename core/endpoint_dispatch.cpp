@@ -231,7 +231,7 @@ void endpoint_dispatch::ask(std::uint32_t limit, std::optional<wall_time> backof
   claiming_ = true;
   claiming_backoff_ = backoff_before.has_value();
   claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
-  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_};
+  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_, next_due_};
 }
 
 // How many rows the window, or the breaker, has use for.

@@ -144,7 +144,8 @@ struct dispatch_effects {
   struct claim {
     std::uint32_t limit = 0;                   ///< 0: only overdue attempts and the next due time are asked for
     std::optional<wall_time> backoff_before{}; ///< what waits on backoff since before that is taken too, due or not
-    wall_time until{}; ///< the attempts' deadline: becomes the rows' due time; never the same twice
+    wall_time until{};                   ///< the attempts' deadline: becomes the rows' due time; never the same twice
+    std::optional<wall_time> due_from{}; ///< nothing is known to be due before
   };
   std::vector<start> starts;
   std::vector<write> writes;

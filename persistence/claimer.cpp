@@ -19,7 +19,7 @@ constexpr milliseconds unbounded_every{60'000};
 constexpr std::chrono::seconds look_for_lost{60};
 constexpr int page_size = 1'000;
 // A row becomes visible later than its due time says, by as much as the accept statement may take (postgres_store.cpp:
-// 4 s); what is later still waits for the unbounded look.
+// 4 s); where it is later still, whoever asks knows since when (`due_from`), or it waits for the unbounded look.
 constexpr milliseconds bound_margin{6'000};
 // Bodies of one claim: 256 deliveries of a megabyte each would be more than all of an endpoint's backlog may take.
 constexpr std::int64_t claim_bytes_max = 4 << 20;
@@ -149,7 +149,9 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
     bounds_.clear(); // what was on its way meanwhile may lie anywhere
   if (auto failure = expose_lost(on, request, now))
     return std::move(*failure);
-  const auto lower = lower_bound(request.endpoint, now);
+  auto lower = lower_bound(request.endpoint, now);
+  if (lower && request.due_from)
+    lower = std::min(*lower, *request.due_from);
   std::optional<wall_time> last_claimed;
   POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
   auto out = on.call([&](pqxx::connection_base& connection) {

@@ -214,6 +214,20 @@ void what_is_not_due_is_claimed_only_as_a_probe(store_under_test& on) {
   BOOST_TEST((probe.claimed[0].delivery == made.deliveries[0]));
 }
 
+void what_is_recorded_long_after_its_due_time_is_claimed_if_that_time_is_told(store_under_test& on) {
+  const auto tenant = on.add_tenant();
+  const auto late = send_and_commit(on, make_accept_item(on.now(), tenant, "late", 1, on.fence_of(tenant.shard)));
+  send_and_commit(on, make_accept_item(on.now(), tenant, "now"));
+  auto request = claim_of(on, tenant, 1);
+  BOOST_REQUIRE(claim(on, request).claimed.size() == 1U); // whose due time is a bound from now on
+  auto end = end_of_attempt(on, tenant, late.deliveries[0], 1, delivery_state::retry_wait);
+  request.due_from = end.next_attempt_at = on.now() - 1h;
+  BOOST_REQUIRE(record(on, end).recorded);
+  const auto claimed = claim(on, request);
+  BOOST_REQUIRE(claimed.claimed.size() == 1U);
+  BOOST_TEST((claimed.claimed[0].delivery == late.deliveries[0]));
+}
+
 void an_attempt_past_its_deadline_is_listed(store_under_test& on) {
   const auto tenant = on.add_tenant();
   const auto made = send_and_commit(on, make_accept_item(on.now(), tenant, "one"));
@@ -339,6 +353,8 @@ std::vector<conformance_case> delivery_cases() {
     {"a_claim_under_another_fence_gets_nothing", a_claim_under_another_fence_gets_nothing},
     {"a_claim_after_the_shard_was_lost_gets_nothing", a_claim_after_the_shard_was_lost_gets_nothing},
     {"what_is_not_due_is_claimed_only_as_a_probe", what_is_not_due_is_claimed_only_as_a_probe},
+    {"what_is_recorded_long_after_its_due_time_is_claimed_if_that_time_is_told",
+     what_is_recorded_long_after_its_due_time_is_claimed_if_that_time_is_told},
     {"an_attempt_past_its_deadline_is_listed", an_attempt_past_its_deadline_is_listed},
     {"closing_interrupted_attempts_spares_the_known_and_uses_up_no_step",
      closing_interrupted_attempts_spares_the_known_and_uses_up_no_step},
