@@ -68,6 +68,7 @@ outcome_write to_store(const delivery_state_data& state, const dispatch_effects:
   out.step = write.step;
   out.next_attempt_at = write.next_attempt_at;
   out.uncount = write.uncount;
+  out.prompt = write.prompt;
   out.owner = state.given.mailbox;
   if (!write.uncount) {
     auto& row = out.attempt.emplace(outcome_write::attempt_row{});
@@ -132,6 +133,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.limit = state.effects.wanted_claim->limit;
   request.backoff_before = state.effects.wanted_claim->backoff_before;
   request.due_from = state.effects.wanted_claim->due_from;
+  request.order = std::move(state.effects.wanted_claim->order);
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });
@@ -228,7 +230,10 @@ dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_
           .breaker = endpoint.breaker,
           .claim_lasts = 4 * endpoint.timeout + milliseconds{30'000},
           .active = endpoint.status == endpoint_status::active,
-          .disable_after = disable_after};
+          .disable_after = disable_after,
+          .ordered = endpoint.ordering != delivery_ordering::parallel,
+          .one_key = endpoint.ordering == delivery_ordering::fifo,
+          .attempt_lasts = endpoint.timeout};
 }
 
 dispatch_now now_of(delivery_self self) {
@@ -280,6 +285,12 @@ void on_committed(delivery_self self, committed_batch batch) {
     rides.push_back({each.delivery, std::move(each.what), each.seed, each.under});
   if (!batch.pending.empty())
     state.dispatch->due(now.wall, now, state.effects);
+  std::vector<std::string> keys;
+  keys.reserve(batch.ordered.size());
+  for (auto& each : batch.ordered)
+    keys.push_back(std::move(each.key));
+  if (!keys.empty())
+    state.dispatch->due_keys(keys, now, state.effects);
   if (state.restored)
     state.dispatch->committed(std::move(rides), now, state.effects);
   else // the breaker decides about them as soon as it is known
@@ -306,9 +317,13 @@ void on_claimed(delivery_self self, claim_result answer, fence under) {
   input.claimed.reserve(answer.claimed.size());
   state.claimed += answer.claimed.size();
   for (auto& each : answer.claimed)
-    input.claimed.push_back({each.delivery, std::move(each.what), each.number, each.step, each.seed});
-  for (const auto& each : answer.overdue_attempts)
-    input.overdue.push_back({each.delivery, each.under, each.number, each.step});
+    input.claimed.push_back(
+      {each.delivery, std::move(each.what), each.number, each.step, each.seed, std::move(each.place)});
+  for (auto& each : answer.overdue_attempts)
+    input.overdue.push_back({each.delivery, each.under, each.number, each.step, std::move(each.place)});
+  for (auto& each : answer.blocked)
+    input.blocked.push_back({std::move(each.key), each.due});
+  input.look_on = std::move(answer.look_on);
   state.dispatch->claimed(std::move(input), now, state.effects);
   apply(self, now);
 }

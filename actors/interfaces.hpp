@@ -91,6 +91,11 @@ struct committed_batch {
   };
   std::vector<ride> rides;
   std::vector<endpoint_no> pending;
+  struct in_order {
+    endpoint_no endpoint = 0;
+    std::string key;
+  };
+  std::vector<in_order> ordered; ///< due, of ordered endpoints
 };
 
 /// The lease of a tenant's shard; `under` 0: not owned by this node.
@@ -108,7 +113,8 @@ struct supervisor_part; // likewise
 /// DELIVERY: one endpoint's attempts; routes the effects of core/endpoint_dispatch.hpp. Child of its tenant's
 /// supervisor.
 using delivery_actor = caf::typed_actor<
-  caf::reacts_to<atom::committed, handed<committed_batch>>, // rides of this endpoint; pending: something is due
+  caf::reacts_to<atom::committed, handed<committed_batch>>, // rides of this endpoint; pending, ordered: something is
+                                                            // due
   caf::reacts_to<atom::due, std::int64_t>,                  // rows scheduled for (unix us); sent by the due poll
   caf::reacts_to<atom::claimed, handed<claim_result>, std::int64_t>,             // with the fence it was asked under
   caf::reacts_to<atom::finished, handed<std::vector<attempt_result>>>,           // from SENDER

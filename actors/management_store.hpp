@@ -172,6 +172,7 @@ struct delivery_record {
   breaker_state breaker = breaker_state::closed;
   std::optional<wall_time> next_probe_at{}, held_until{};
   std::optional<double> rate_limit_per_s{};
+  std::optional<delivery_id> predecessor{}; ///< of one delivery alone: the first ahead of it in its order that is live
 };
 
 /// A page of a list, newest first. `before`: only what is older than that id.

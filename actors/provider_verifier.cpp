@@ -37,6 +37,7 @@ void plan_deliveries(self_pointer self, accept_item& item) {
   item.shard = config.shard;
   item.origin = state.route;
   item.deliveries.clear();
+  order_key_reader keys{item.what->headers, item.what->body};
   for (std::uint32_t i = 0; i < config.endpoints.size(); ++i) {
     const auto& endpoint = config.endpoints[i];
     if (!matches(endpoint, item.what->source, item.what->type))
@@ -45,7 +46,8 @@ void plan_deliveries(self_pointer self, accept_item& item) {
     planned.id = {state.random.next_id(at)};
     planned.endpoint = endpoint.no;
     planned.seed = state.random.next_seed();
-    if (endpoint.status != endpoint_status::active)
+    planned.order_key = order_key_for(endpoint, keys);
+    if (endpoint.status != endpoint_status::active || planned.order_key)
       continue;
     planned.credit = taken_credit::from(state.given.plan->credits[i]);
     planned.ride = static_cast<bool>(planned.credit);

@@ -6,6 +6,7 @@
 #include "core/delivery_state.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
+#include "core/order_book.hpp"
 #include "core/outcome.hpp"
 #include "core/result.hpp"
 #include "core/send_credits.hpp"
@@ -33,6 +34,8 @@ struct planned_delivery {
   bool ride = false; ///< in: a send credit was taken. Out: the row is committed `in_flight`, attempt 1, under `under`
   fence under = 0;   ///< the fence that lent the credit
   taken_credit credit{}; ///< opaque to STORE: comes back however the item ends, unless its owner settles it
+  /// Of an ordered endpoint: the key among whose deliveries it gets its place, in the order of commits. It never rides.
+  std::optional<std::string> order_key{};
 };
 
 /// Opaque to STORE: whom the actors' side tells of the result.
@@ -101,6 +104,7 @@ struct outcome_write {
   /// the same number: only its deadline is another then.
   std::optional<wall_time> claimed_until{};
   std::uint64_t ticket = 0;             ///< handed back as it is
+  bool prompt = false;                  ///< another waits for its end: not held back for a larger batch
   std::shared_ptr<delivery_port> owner; ///< who is told
 };
 
@@ -127,6 +131,7 @@ struct claimed_delivery {
   std::uint32_t number = 0; ///< of the attempt that was just counted
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
+  std::optional<order_place> place{}; ///< of an ordered endpoint's
 };
 
 struct claim_request {
@@ -144,6 +149,8 @@ struct claim_request {
   /// may come to sight long after its due time: an outcome is recorded after an outage, with the time that it was
   /// given.
   std::optional<wall_time> due_from{};
+  /// Of an ordered endpoint: which of what stands in its order is looked for (besides what stands in none).
+  std::optional<order_look> order{};
 };
 
 struct claim_result {
@@ -159,8 +166,16 @@ struct claim_result {
     fence under = 0;
     std::uint32_t number = 0;
     std::uint32_t step = 0;
+    std::optional<order_place> place{};
   };
   std::vector<overdue> overdue_attempts;
+  /// Of `order`: keys that were looked at and of which nothing was claimed, and when their first is due.
+  struct blocked_key {
+    std::string key;
+    wall_time due{};
+  };
+  std::vector<blocked_key> blocked;
+  std::optional<std::string> look_on{}; ///< where the round goes on; nothing: there are no further keys
 };
 
 /// Whoever owns the deliveries of one endpoint: the DELIVERY actor, behind a handle. Thread-safe, never blocks.

@@ -40,7 +40,10 @@ void take_committed(accept_item& item, committed_batch& out) {
       continue;
     }
     each.credit.give_back(); // if the lease was not there any more
-    out.pending.push_back(each.endpoint);
+    if (each.order_key)
+      out.ordered.push_back({each.endpoint, std::move(*each.order_key)});
+    else
+      out.pending.push_back(each.endpoint);
   }
 }
 
@@ -99,7 +102,7 @@ void store_bridge::accepted(std::vector<accept_item_ptr> batch) {
   for (auto& [key, part] : report.answers)
     part.first->answer(std::move(part.second));
   for (auto& [route, part] : report.committed)
-    if (!part.second.rides.empty() || !part.second.pending.empty())
+    if (!part.second.rides.empty() || !part.second.pending.empty() || !part.second.ordered.empty())
       caf::anon_send(route->supervisor(), atom::committed::value, hand(std::move(part.second)));
   // Only now: whoever finds no credit taken any more has every ride in its mailbox, or behind it.
   for (const auto& item : batch)

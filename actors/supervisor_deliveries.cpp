@@ -139,7 +139,7 @@ void route_to_delivery(tenant_supervisor_self self, endpoint_no endpoint, commit
     self->send(child->actor, atom::committed::value, hand(std::move(part)));
     return;
   }
-  child->due = child->due || !part.pending.empty();
+  child->due = child->due || !part.pending.empty() || !part.ordered.empty();
   for (auto& ride : part.rides)
     if (child->waiting.size() < tenant_supervisor_state::rides_waiting_max)
       child->waiting.push_back(std::move(ride));

@@ -192,6 +192,8 @@ void on_committed(self_pointer self, committed_batch batch) {
     parts[ride.endpoint].rides.push_back(std::move(ride));
   for (const auto endpoint : batch.pending)
     parts[endpoint].pending.assign(1, endpoint);
+  for (auto& each : batch.ordered)
+    parts[each.endpoint].ordered.push_back(std::move(each));
   for (auto& [endpoint, part] : parts)
     route_to_delivery(self, endpoint, std::move(part));
 }

@@ -27,6 +27,8 @@ void dispatch_effects::clear() {
 
 void endpoint_dispatch::configure(dispatch_policy policy, const dispatch_now& now, dispatch_effects& out) {
   const bool resumed = policy.active && !policy_.active;
+  if (policy.ordered != policy_.ordered)
+    schedule(now.wall); // the other kind of claim may see what the one before did not
   policy_ = std::move(policy);
   if (resumed) { // what waited in the database meanwhile was not told
     claim_not_before_.reset();
@@ -42,8 +44,9 @@ void endpoint_dispatch::own(fence under, const dispatch_now& now, dispatch_effec
     suspend(now.mono);
   } else {
     if (under != under_) { // the rows under the former fence are closed by whoever took the shard
-      forget_ready();
+      forget_ready(now.wall);
       looked_ = false;
+      book_.look_around();
     }
     under_ = under;
     suspended_since_.reset();
@@ -67,7 +70,7 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
       suspend(now.mono);
     }
     if (ride.under == under_) // else it was taken over meanwhile: the row is another's to close
-      hold(ride.delivery, {.what = std::move(ride.what), .seed = ride.seed, .under = ride.under}, now, out);
+      hold(ride.delivery, {.what = std::move(ride.what), .seed = ride.seed, .under = ride.under}, {}, now, out);
   }
   advance(now, out);
 }
@@ -75,11 +78,14 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
 void endpoint_dispatch::due(wall_time at, const dispatch_now& now, dispatch_effects& out) {
   told_ = true;
   schedule(at);
+  if (policy_.one_key)
+    book_.expect({}, at);
   advance(now, out);
 }
 
 void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, dispatch_effects& out) {
   claiming_ = false;
+  note_look(answer, now);
   if (!answer.available) {
     claim_not_before_ = now.mono + claim_retry_delay;
     schedule(now.wall);
@@ -89,7 +95,7 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
   } else {
     claim_not_before_.reset();
     if (answer.under == under_)
-      looked_ = answer.overdue.empty(); // else there may be more than a page of them
+      looked_ = answer.overdue.empty() && !answer.look_on; // else there may be more than a page of them
     next_due_ = answer.next_due;
     if (due_meanwhile_)
       schedule(*due_meanwhile_);
@@ -102,14 +108,15 @@ void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, di
               .step = each.step,
               .seed = each.seed,
               .under = answer.under,
-              .claimed_until = claimed_until_},
-             now, out);
+              .claimed_until = claimed_until_,
+              .ordered = each.place.has_value()},
+             each.place ? std::optional{std::move(each.place->key)} : std::nullopt, now, out);
     close_overdue(answer.overdue, now, out);
     // A claim that brought nothing although there should be something must not be followed by the same at once.
     const bool barren = answer.claimed.empty() && out.writes.size() == writes && !due_meanwhile_;
-    if (barren && claiming_backoff_)
+    if (barren && claiming_backoff_ && !(policy_.ordered && book_.looks_around()))
       catch_up_.reset();
-    if (barren && next_due_ && (*next_due_ <= now.wall || gate_.state == breaker_state::half_open))
+    if (barren && !policy_.ordered && next_due_ && (*next_due_ <= now.wall || gate_.state == breaker_state::half_open))
       claim_not_before_ = now.mono + claim_retry_delay;
   }
   due_meanwhile_.reset();
@@ -137,7 +144,7 @@ void endpoint_dispatch::withdraw(std::span<const delivery_id> deliveries, const 
       if (withdrawn_.size() < withdrawn_max)
         withdrawn_.insert(each);
       withdrawn_until_ = now.mono + withdrawn_lasts;
-    } else if (it->second.at == phase::ready) {
+    } else if (it->second.at == phase::ready || it->second.at == phase::behind) {
       std::erase(ready_, each);
       release(each, it->second, now, out);
     }
@@ -156,7 +163,7 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
   keep_clock(now, out);
   backlogged_ = next_due_ && *next_due_ <= now.wall;
   if (suspended_since_ && now.mono - *suspended_since_ >= suspension_max)
-    forget_ready();
+    forget_ready(now.wall);
   // A release is guarded by its fence: it may be written although the shard is not owned at this moment.
   if (!policy_.active || draining_ || gate_.state == breaker_state::open || is_held(clock_, now.mono))
     release_ready(now, out);
@@ -165,7 +172,7 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
   if (!may_send())
     return;
   start_ready(now, out);
-  want_claim(now, out);
+  policy_.ordered ? want_ordered_claim(now, out) : want_claim(now, out);
 }
 
 void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& out) {
@@ -173,7 +180,9 @@ void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& o
   while (!ready_.empty() && sending_ < window()) {
     const auto id = ready_.front();
     auto& held = open_.at(id);
-    if (held.claimed_until && *held.claimed_until <= now.wall) { // any claim may close it by now: it gets a time anew
+    // Any claim may close it by then: it gets a time anew.
+    if (held.claimed_until &&
+        *held.claimed_until <= now.wall + (held.ordered ? policy_.attempt_lasts : milliseconds{0})) {
       ready_.pop_front();
       release(id, held, now, out);
       continue;
@@ -223,15 +232,19 @@ void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& ou
 void endpoint_dispatch::look(const dispatch_now& now, dispatch_effects& out) {
   if (*next_due_ > now.wall || (claim_not_before_ && now.mono < *claim_not_before_))
     return;
-  ask(0, std::nullopt, now, out);
+  if (!policy_.ordered)
+    return ask(0, std::nullopt, now, out);
+  book_.look_around();
+  if (book_.wants_look(now.wall, now.mono))
+    ask(0, std::nullopt, now, out, book_.look(false, now.wall, now.mono));
 }
 
 void endpoint_dispatch::ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
-                            dispatch_effects& out) {
+                            dispatch_effects& out, std::optional<order_look> order) {
   claiming_ = true;
   claiming_backoff_ = backoff_before.has_value();
   claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
-  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_, next_due_};
+  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_, next_due_, std::move(order)};
 }
 
 // How many rows the window, or the breaker, has use for.
@@ -267,13 +280,16 @@ breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epo
   if (gate_.state == breaker_state::closed) {
     clock_ = reopened(clock_, policy_.max_in_flight);
     catch_up_ = now.wall;
+    book_.expect_all(now.wall);
+    book_.look_around();
   }
   return moved;
 }
 
 // ------------------------------------------------------------------------------------------------ bookkeeping
 
-void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out) {
+void endpoint_dispatch::hold(const delivery_id& delivery, entry value, std::optional<std::string> key,
+                             const dispatch_now& now, dispatch_effects& out) {
   const auto weight = weight_of(value.what);
   typical_ = std::max(weight, typical_ - typical_ / 8);
   const auto it = open_.find(delivery);
@@ -295,9 +311,11 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dis
     return schedule(at);
   }
   weight_ += weight;
-  if (!withdrawn_.empty() && take_withdrawn(delivery, now.mono))
-    return release(delivery, open_.at(delivery), now, out);
-  ready_.push_back(delivery);
+  line_up(delivery, std::move(key));
+  if (!withdrawn_.empty() && take_withdrawn(delivery, now.mono)) {
+    std::erase(ready_, delivery);
+    release(delivery, open_.at(delivery), now, out);
+  }
 }
 
 bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time now) {
@@ -306,9 +324,17 @@ bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time no
   return withdrawn_.erase(delivery) > 0;
 }
 
-void endpoint_dispatch::forget_ready() {
-  for (const auto& id : ready_)
+void endpoint_dispatch::forget_ready(wall_time now) {
+  const auto behind = book_.cut_behind();
+  for (const auto& id : ready_) {
+    book_.cut(id);
+    book_.left(id, std::nullopt, now);
     forget(open_.find(id));
+  }
+  for (const auto& id : behind) {
+    book_.left(id, std::nullopt, now);
+    forget(open_.find(id));
+  }
   ready_.clear();
 }
 
@@ -335,7 +361,7 @@ std::uint32_t endpoint_dispatch::room() const noexcept {
 }
 
 std::int64_t endpoint_dispatch::lendable(std::int64_t taken, mono_time now) const noexcept {
-  if (!may_send() || gate_.state != breaker_state::closed || is_held(clock_, now))
+  if (!may_send() || policy_.ordered || gate_.state != breaker_state::closed || is_held(clock_, now))
     return 0;
   const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1) - static_cast<std::int64_t>(open_.size());
   const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
@@ -367,6 +393,8 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
   if (wants_look()) {
     const auto look_at = *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
     consider(claim_not_before_ ? std::max(look_at, *claim_not_before_) : look_at);
+    if (policy_.ordered)
+      at = std::max(*at, book_.look_at(now.wall, now.mono).value_or(*at));
   }
   if (clock_unkept_ && kept_at_)
     consider(*kept_at_ + clock_kept_every);
@@ -376,6 +404,10 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     consider(*clock_.held_until);
   if (token_at_)
     consider(*token_at_);
+  if (policy_.ordered) {
+    if (const auto look_at = book_.look_at(now.wall, now.mono); look_at && !claiming_ && *look_at > now.mono)
+      consider(claim_not_before_ ? std::max(*look_at, *claim_not_before_) : *look_at);
+  }
   if (!claiming_ && gate_.state != breaker_state::open && (next_due_ || catch_up_)) {
     auto claim_at = backoff_before(now) || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
     if (claim_not_before_)

@@ -3,6 +3,7 @@
 #include "core/circuit_breaker.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
+#include "core/order_book.hpp"
 #include "core/outcome.hpp"
 #include "core/rate_limit.hpp"
 #include "core/shard.hpp"
@@ -23,6 +24,7 @@
 ///
 /// | phase     | entered when                           | left for, when |
 /// | --------- | -------------------------------------- | -------------- |
+/// | behind    | claimed, in order, behind another      | ready: that is final; else as ready, with the one ahead |
 /// | ready     | committed with a credit (attempt 1),   | sending: the window has a slot, the rate a token, and the breaker admits it |
 /// |           | or claimed                             | recording a release (`pending`, attempt uncounted): breaker open, endpoint held, paused, draining, claim's time over |
 /// |           |                                        | nothing: another fence holds the shard |
@@ -58,6 +60,9 @@ struct dispatch_policy {
     90'000};                     ///< past it a claimed row is nobody's: its turn in the window, its request, its write
   bool active = true;            ///< false: paused or disabled; nothing new is sent
   milliseconds disable_after{0}; ///< 0: never
+  bool ordered = false;          ///< claims go by keys (core/order_book.hpp)
+  bool one_key = false;          ///< ordered, and all it gets is of the empty key
+  milliseconds attempt_lasts{0}; ///< one's own deadline: an ordered one must be over before its claim is
 };
 
 /// `now` on both clocks, and chance.
@@ -79,6 +84,7 @@ struct claimed_attempt {
   std::uint32_t number = 0;
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
+  std::optional<order_place> place{}; ///< of an ordered one
 };
 /// An in-flight row past its deadline, as the database shows it.
 struct overdue_attempt {
@@ -86,6 +92,7 @@ struct overdue_attempt {
   fence under = 0;
   std::uint32_t number = 0;
   std::uint32_t step = 0;
+  std::optional<order_place> place{};
 };
 struct claim_answer {
   bool available = true;
@@ -94,6 +101,12 @@ struct claim_answer {
   std::vector<claimed_attempt> claimed;
   std::optional<wall_time> next_due{};
   std::vector<overdue_attempt> overdue;
+  struct blocked_key {
+    std::string key;
+    wall_time due{}; ///< of its first
+  };
+  std::vector<blocked_key> blocked{};   ///< of the keys that were looked at
+  std::optional<std::string> look_on{}; ///< where the round goes on; nothing: it is over
 };
 /// What became of one `dispatch_effects::write`.
 struct recorded_write {
@@ -135,6 +148,7 @@ struct dispatch_effects {
     /// not with the same time.
     std::optional<wall_time> claimed_until{};
     std::uint64_t ticket = 0; ///< handed back with the answer
+    bool prompt = false;      ///< another waits for it
     attempt_outcome outcome = attempt_outcome::succeeded;
     attempt_reason attempt_failure = attempt_reason::none;
     int http_status = 0;
@@ -146,6 +160,7 @@ struct dispatch_effects {
     std::optional<wall_time> backoff_before{}; ///< what waits on backoff since before that is taken too, due or not
     wall_time until{};                   ///< the attempts' deadline: becomes the rows' due time; never the same twice
     std::optional<wall_time> due_from{}; ///< nothing is known to be due before
+    std::optional<order_look> order{};   ///< of an ordered endpoint: what is in order; besides that, what is not
   };
   std::vector<start> starts;
   std::vector<write> writes;
@@ -193,6 +208,8 @@ public:
   void committed(std::vector<committed_ride> rides, const dispatch_now& now, dispatch_effects& out);
   /// Something is scheduled in the database for that time.
   void due(wall_time at, const dispatch_now& now, dispatch_effects& out);
+  /// Of these keys of an ordered endpoint something was committed.
+  void due_keys(std::span<const std::string> keys, const dispatch_now& now, dispatch_effects& out);
   /// A refused claim (`owned` false) while NODE says that the shard is owned met the moment between two renewals, or
   /// comes before the news of a loss: nothing is sent for `claim_retry_delay`, then the same fence counts again.
   void claimed(claim_answer answer, const dispatch_now& now, dispatch_effects& out);
@@ -235,7 +252,10 @@ public:
   [[nodiscard]] std::uint32_t sending() const noexcept { return sending_; }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
-  [[nodiscard]] std::optional<wall_time> next_due() const noexcept { return next_due_; }
+  [[nodiscard]] std::optional<wall_time> next_due() const noexcept {
+    const auto expected = book_.expected_at();
+    return next_due_ && expected ? std::min(*next_due_, *expected) : next_due_ ? next_due_ : expected;
+  }
   [[nodiscard]] bool knows(const delivery_id& delivery) const { return open_.contains(delivery); }
   /// Its end is being written.
   [[nodiscard]] bool records(const delivery_id& delivery) const;
@@ -246,7 +266,7 @@ public:
   [[nodiscard]] std::uint32_t room() const noexcept;
 
 private:
-  enum class phase : std::uint8_t { ready, sending, recording };
+  enum class phase : std::uint8_t { behind, ready, sending, recording };
   struct entry {
     event_ptr what;
     std::uint32_t number = 1;
@@ -258,27 +278,35 @@ private:
     std::optional<wall_time> scheduled{};     // by the write that is being recorded
     std::uint64_t ticket = 0;                 // of that write
     mono_time sent_at{};
+    bool ordered = false; // it is in the book
   };
 
-  void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
+  void hold(const delivery_id& delivery, entry value, std::optional<std::string> key, const dispatch_now& now,
+            dispatch_effects& out);
+  // In order (endpoint_dispatch_order.cpp).
+  void line_up(const delivery_id& delivery, std::optional<std::string> key);
+  void release_behind(const delivery_id& delivery, const dispatch_now& now, dispatch_effects& out);
+  void next_in_line(const delivery_id& delivery, std::optional<wall_time> due, const dispatch_now& now);
+  void want_ordered_claim(const dispatch_now& now, dispatch_effects& out);
+  void note_look(claim_answer& answer, const dispatch_now& now);
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] bool take_withdrawn(const delivery_id& delivery, mono_time now);
   static std::int64_t weight_of(const event_ptr& what) noexcept;
   void drop_event(entry& held);
   void forget(std::unordered_map<delivery_id, entry>::iterator it);
-  void forget_ready();
+  void forget_ready(wall_time now);
   void suspend(mono_time now);
   /// The write that ends this entry's attempt by `input`; the entry is recording from here.
   dispatch_effects::write end(const delivery_id& delivery, entry& held, delivery_input input);
-  void record_one(const recorded_write& result, const dispatch_now& now);
+  void record_one(const recorded_write& result, const dispatch_now& now, dispatch_effects& out);
   void advance(const dispatch_now& now, dispatch_effects& out);
   void start_ready(const dispatch_now& now, dispatch_effects& out);
   void release(const delivery_id& delivery, entry& held, const dispatch_now& now, dispatch_effects& out);
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
   void look(const dispatch_now& now, dispatch_effects& out);
-  void ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
-           dispatch_effects& out);
+  void ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now, dispatch_effects& out,
+           std::optional<order_look> order = std::nullopt);
   /// What waits on backoff and may be claimed though it is not due: since before when.
   [[nodiscard]] std::optional<wall_time> backoff_before(const dispatch_now& now) const noexcept;
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
@@ -322,6 +350,7 @@ private:
   std::deque<delivery_id> ready_;             // every one of them is in open_ with phase ready
   std::unordered_set<delivery_id> withdrawn_; // not here when they were withdrawn
   mono_time withdrawn_until_{};
+  order_book book_;
   std::uint32_t sending_ = 0;
   std::int64_t weight_ = 0; // bytes of the events in open_
   std::uint64_t tickets_ = 0;

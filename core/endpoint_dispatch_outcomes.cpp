@@ -38,16 +38,23 @@ void endpoint_dispatch::finished(std::span<const finished_attempt> results, cons
 void endpoint_dispatch::recorded(std::span<const recorded_write> results, const dispatch_now& now,
                                  dispatch_effects& out) {
   for (const auto& each : results)
-    record_one(each, now);
+    record_one(each, now, out);
   advance(now, out);
 }
 
-void endpoint_dispatch::record_one(const recorded_write& result, const dispatch_now& now) {
+void endpoint_dispatch::record_one(const recorded_write& result, const dispatch_now& now, dispatch_effects& out) {
   const auto it = open_.find(result.delivery);
   // Else: a claim brought the row's next attempt before the word of this one's write.
   if (it == open_.end() || it->second.at != phase::recording || it->second.ticket != result.ticket)
     return;
   const auto& held = it->second;
+  const auto due = result.hit ? held.scheduled : std::nullopt;
+  if (held.ordered) {
+    if (!result.hit)
+      release_behind(result.delivery, now, out);
+    forget(it);
+    return next_in_line(result.delivery, due, now);
+  }
   if (result.hit) {
     if (held.scheduled)
       schedule(*held.scheduled);
@@ -74,6 +81,7 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
     write.result_index = index;
     write.next_attempt_at = held.scheduled = now.wall + claim_retry_delay;
     out.writes.push_back(std::move(write));
+    release_behind(result.delivery, now, out);
     move_gate(breaker_input::void_, result.breaker_epoch, now, "not_sent", out);
     return;
   }
@@ -98,6 +106,11 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
     write.reason = judged.what == verdict::kind::give_up ? judged.give_up_reason : delivery_reason::exhausted;
   held.scheduled = write.next_attempt_at;
   out.writes.push_back(std::move(write));
+  if (held.ordered) {
+    book_.note_end(!held.scheduled);
+    if (held.scheduled)
+      release_behind(result.delivery, now, out);
+  }
   learn(judged, result, sent_at, used_up, now, out);
 }
 
@@ -110,6 +123,9 @@ void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, con
     held.number = each.number;
     held.step = each.step;
     held.under = each.under;
+    held.ordered = each.place.has_value();
+    if (each.place)
+      book_.adopt(each.delivery, each.place->key);
     weight_ += weight_of({});
     auto write = end(each.delivery, held, delivery_input::interrupt);
     write.next_attempt_at = held.scheduled = now.wall;
@@ -123,13 +139,18 @@ void endpoint_dispatch::release(const delivery_id& delivery, entry& held, const 
                                 dispatch_effects& out) {
   auto write = end(delivery, held, delivery_input::release);
   write.next_attempt_at = held.scheduled = now.wall;
+  const bool ordered = held.ordered;
   out.writes.push_back(std::move(write));
+  if (ordered)
+    release_behind(delivery, now, out);
 }
 
 void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects& out) {
   for (const auto& id : ready_)
     release(id, open_.at(id), now, out);
   ready_.clear();
+  for (const auto& id : book_.cut_behind())
+    release(id, open_.at(id), now, out);
 }
 
 dispatch_effects::write endpoint_dispatch::end(const delivery_id& delivery, entry& held, delivery_input input) {
@@ -142,6 +163,7 @@ dispatch_effects::write endpoint_dispatch::end(const delivery_id& delivery, entr
                   : input == delivery_input::interrupt ? attempt_outcome::interrupted
                                                        : attempt_outcome::failed;
   write.ticket = held.ticket = ++tickets_;
+  write.prompt = held.ordered;
   held.at = phase::recording;
   drop_event(held);
   return write;

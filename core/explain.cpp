@@ -66,6 +66,10 @@ explanation explain_waiting(const explain_facts& facts, wall_time now) {
     return {"breaker", earliest,
             "The endpoint's circuit breaker " + how + "; no attempt is used up by waiting." + when + last_of(facts)};
   }
+  if (!facts.predecessor.empty())
+    return {"predecessor", std::nullopt,
+            "It is sent when " + std::string{facts.predecessor} +
+              ", which is ahead of it in the endpoint's order, is final." + last_of(facts)};
   if (facts.next_attempt_at && *facts.next_attempt_at > now) {
     const auto when = to_rfc3339(*facts.next_attempt_at);
     if (facts.state == delivery_state::pending)

@@ -25,6 +25,7 @@ struct explain_facts {
   std::optional<wall_time> next_probe_at{};
   std::optional<wall_time> held_until{};    ///< the endpoint asked (`Retry-After`) to be sent nothing before
   std::optional<double> rate_limit_per_s{}; ///< of the endpoint
+  std::string_view predecessor{};           ///< id of one ahead of it in its order that is not final; empty: none
 };
 
 /// api.md, `explain`: why a delivery is where it is.
@@ -38,11 +39,11 @@ struct explanation {
 // clang-format off
 /// What stands in the way, the greatest obstacle first:
 ///
-/// | state | endpoint not active, tenant disabled | breaker open or half open | due later | endpoint held, rate limited | else |
-/// | --- | --- | --- | --- | --- | --- |
-/// | pending, retry_wait | paused | breaker | scheduled (pending), backoff | rate_limit | capacity |
-/// | in_flight | response | response | response | response | response |
-/// | succeeded, dead, cancelled | – | – | – | – | – |
+/// | state | endpoint not active, tenant disabled | breaker open or half open | one ahead in its order | due later | endpoint held, rate limited | else |
+/// | --- | --- | --- | --- | --- | --- | --- |
+/// | pending, retry_wait | paused | breaker | predecessor | scheduled (pending), backoff | rate_limit | capacity |
+/// | in_flight | response | response | response | response | response | response |
+/// | succeeded, dead, cancelled | – | – | – | – | – | – |
 ///
 /// When a breaker closes, what waits on backoff becomes due: so nothing but its probe is waited for, unless the
 /// delivery is scheduled for later.

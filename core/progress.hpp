@@ -48,7 +48,7 @@ private:
 struct store_pulses {
   static constexpr std::size_t accept_writers_max = 4;
   pulse poll, claim, lookup, outcome;
-  std::array<pulse, accept_writers_max> accept;
+  std::array<pulse, accept_writers_max + 1> accept; ///< the last: the one of the ordered lane
 };
 
 /// What is known of one part at one time.

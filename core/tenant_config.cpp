@@ -48,6 +48,12 @@ bool matches_event_type(std::string_view pattern, std::string_view type) noexcep
   return wanted.at_end();
 }
 
+std::optional<std::string> order_key_for(const endpoint_config& endpoint, order_key_reader& event) {
+  if (endpoint.ordering == delivery_ordering::parallel)
+    return std::nullopt;
+  return endpoint.order_key ? event.key_at(*endpoint.order_key) : std::string{};
+}
+
 bool matches(const endpoint_config& endpoint, source_no source, std::string_view type) noexcept {
   if (endpoint.status == endpoint_status::disabled)
     return false;

@@ -4,6 +4,8 @@
 #include "core/circuit_breaker.hpp"
 #include "core/ids.hpp"
 #include "core/ingest_quota.hpp"
+#include "core/order_book.hpp"
+#include "core/order_key.hpp"
 #include "core/provider_scheme.hpp"
 #include "core/shard.hpp"
 #include "core/time.hpp"
@@ -68,7 +70,9 @@ struct endpoint_config {
   std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
   endpoint_status status = endpoint_status::active;
-  std::vector<secret> secrets; ///< newest first: each signs
+  delivery_ordering ordering = delivery_ordering::parallel;
+  std::optional<order_key_place> order_key{}; ///< of fifo_per_key
+  std::vector<secret> secrets;                ///< newest first: each signs
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
   std::uint32_t breaker_resets = 0; ///< grows each time an operator resets its breaker: whoever sees it grow closes his
@@ -91,6 +95,9 @@ using tenant_config_ptr = std::shared_ptr<const tenant_config>;
 
 /// Segments between dots; `*` is one segment, `**` any number of them, none included.
 bool matches_event_type(std::string_view pattern, std::string_view type) noexcept;
+
+/// Among whose deliveries one to that endpoint stands: nothing where it takes them in parallel.
+std::optional<std::string> order_key_for(const endpoint_config& endpoint, order_key_reader& event);
 
 /// Whether an accepted event of that source and type gets a delivery to the endpoint (status, types, sources).
 bool matches(const endpoint_config& endpoint, source_no source, std::string_view type) noexcept;

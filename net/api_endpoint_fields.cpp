@@ -212,13 +212,30 @@ std::string random_secret() {
   return make_whsec(random);
 }
 
+/// `"parallel"`, `"fifo"`, `{"key":"json:/pointer"}` or `{"key":"header:NAME"}`.
+void read_ordering(json_reader& reader, endpoint_config& config) {
+  const auto* const given = reader.take("ordering");
+  if (given == nullptr || *given == json::value("parallel"))
+    return;
+  config.ordering = delivery_ordering::fifo;
+  if (*given == json::value("fifo"))
+    return;
+  if (!given->is_object())
+    return reader.error("ordering", "bad-format", "it is \"parallel\", \"fifo\" or an object with a key");
+  config.ordering = delivery_ordering::fifo_per_key;
+  json_reader key{given->get_object(), reader.pointer("ordering"), reader.errors()};
+  if (const auto text = key.text("key", order_key_place::text_max, true)) {
+    config.order_key = parse_order_key_place(*text);
+    if (!config.order_key)
+      key.error("key", "bad-format", "it is json:/pointer (RFC 6901) or header:NAME");
+  }
+  key.finish();
+}
+
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
   if (reader.take("filter") != nullptr)
     reader.not_supported("filter", "this field is not supported by this version");
-  const auto* const ordering = reader.take("ordering");
-  if (ordering != nullptr && *ordering != json::value("parallel"))
-    reader.not_supported("ordering", "only parallel is supported by this version");
   const auto* const priority = reader.take("priority");
   if (priority != nullptr && *priority != json::value("medium"))
     reader.not_supported("priority", "only medium is supported by this version");
@@ -263,6 +280,7 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   config.tls = read_endpoint_tls(reader, stored_tls);
   if (config.tls && is_plain_http(config.url))
     reader.error("tls", "https-required", "certificates are for https:// URLs alone");
+  read_ordering(reader, config);
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;

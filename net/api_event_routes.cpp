@@ -77,6 +77,7 @@ std::optional<event_filter> read_event_filter(const api_call& call) {
 }
 
 json::object explain_json(const delivery_record& delivery) {
+  const auto predecessor = delivery.predecessor ? to_string(*delivery.predecessor) : std::string{};
   const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   const auto why = explain({.state = delivery.state,
                             .reason = delivery.reason,
@@ -88,7 +89,8 @@ json::object explain_json(const delivery_record& delivery) {
                             .breaker = delivery.breaker,
                             .next_probe_at = delivery.next_probe_at,
                             .held_until = delivery.held_until,
-                            .rate_limit_per_s = delivery.rate_limit_per_s},
+                            .rate_limit_per_s = delivery.rate_limit_per_s,
+                            .predecessor = predecessor},
                            now);
   return {{"state", json_text(to_string(delivery.state))},
           {"since", json_time(delivery.updated_at)},

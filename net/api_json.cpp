@@ -107,6 +107,12 @@ json::object headers_json(std::string_view block) {
   return out;
 }
 
+json::value ordering_json(const endpoint_config& config) {
+  if (config.order_key)
+    return json::object{{"key", word(config.order_key->text)}};
+  return config.ordering == delivery_ordering::parallel ? "parallel" : "fifo";
+}
+
 } // namespace
 
 json::string json_text(std::string_view text) {
@@ -172,7 +178,7 @@ json::object to_json(const endpoint_record& endpoint, bool with_secret) {
     {"max_in_flight", config.max_in_flight},
     {"rate_limit_per_s", config.rate_limit_per_s ? json::value(*config.rate_limit_per_s) : json::value()},
     {"timeout_ms", config.timeout.count()},
-    {"ordering", "parallel"},
+    {"ordering", ordering_json(config)},
     {"priority", "medium"},
     {"signing", {{"profile", "standard"}}},
     {"retry", retry_json(config.retry)},

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <unordered_map>
 
 namespace postrider {
 
@@ -48,6 +49,9 @@ struct accept_parameters {
     sorted.reserve(items.size());
     for (const auto& each : items)
       sorted.push_back(&each);
+    std::int32_t arrival = 0;
+    for (const auto& each : items)
+      arrivals_of.emplace(each.item.get(), arrival++);
     std::sort(sorted.begin(), sorted.end(), [](const queued_accept* left, const queued_accept* right) {
       return left->item->dedupe_key < right->item->dedupe_key;
     });
@@ -83,6 +87,12 @@ struct accept_parameters {
       shards.add(item.shard);
       seeds.add(std::bit_cast<std::int32_t>(each.seed));
       fences.add(each.ride ? each.under : fence{0});
+      if (each.order_key)
+        order_keys.add(std::string_view{*each.order_key});
+      else
+        order_keys.add_null();
+      ordered = ordered || each.order_key;
+      arrivals.add(arrivals_of.at(&item));
     }
   }
 
@@ -90,7 +100,10 @@ struct accept_parameters {
     bodies;
   binary_array delivery_ids{array_type::uuid}, delivery_events{array_type::uuid}, delivery_tenants{array_type::int8},
     endpoints{array_type::int8}, shards{array_type::int2}, seeds{array_type::int4}, fences{array_type::int8};
+  binary_array order_keys{array_type::text, 1, 24}, arrivals{array_type::int4};
   binary_array distinct_tenants;
+  std::unordered_map<const accept_item*, std::int32_t> arrivals_of;
+  bool ordered = false;
 };
 
 std::map<tenant_no, std::int64_t> read_versions(const pqxx::result& rows) {
@@ -103,10 +116,9 @@ std::map<tenant_no, std::int64_t> read_versions(const pqxx::result& rows) {
 } // namespace
 
 std::vector<prepared_sql> accept_statements() {
-  return {{"accept", accept_sql},
-          {"accept_midnight", accept_midnight_sql},
-          {"find_first", find_first_sql},
-          {"find_versions", find_versions_sql},
+  return {{"accept", accept_text(false)},         {"accept_midnight", accept_midnight_text(false)},
+          {"accept_in_order", accept_text(true)}, {"accept_in_order_midnight", accept_midnight_text(true)},
+          {"find_first", find_first_sql},         {"find_versions", find_versions_sql},
           {"find_rides", find_rides_sql}};
 }
 
@@ -116,12 +128,17 @@ session_result<accept_counts> write_accepts(session& on, std::span<const queued_
     pqxx::nontransaction transaction{connection};
     if (!items.empty())
       POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(on.descriptor(), SHUT_RD));
-    const auto row = transaction.exec_prepared1(
-      midnight ? "accept_midnight" : "accept", parameter(p.keys), parameter(p.ids), parameter(p.tenants),
-      parameter(p.versions), parameter(p.sources), parameter(p.types), parameter(p.provider_ids),
-      parameter(p.content_types), parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies),
-      parameter(p.delivery_ids), parameter(p.delivery_events), parameter(p.delivery_tenants), parameter(p.endpoints),
-      parameter(p.shards), parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants));
+    const auto run = [&](const char* statement, const auto&... more) {
+      return transaction.exec_prepared1(
+        statement, parameter(p.keys), parameter(p.ids), parameter(p.tenants), parameter(p.versions),
+        parameter(p.sources), parameter(p.types), parameter(p.provider_ids), parameter(p.content_types),
+        parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies), parameter(p.delivery_ids),
+        parameter(p.delivery_events), parameter(p.delivery_tenants), parameter(p.endpoints), parameter(p.shards),
+        parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants), parameter(more)...);
+    };
+    const auto row = p.ordered
+                       ? run(midnight ? "accept_in_order_midnight" : "accept_in_order", p.order_keys, p.arrivals)
+                       : run(midnight ? "accept_midnight" : "accept");
     return accept_counts{row[0].as<std::size_t>(), row[1].as<std::size_t>()};
   });
 }

@@ -6,13 +6,16 @@
 /// What the accept writers run. Arrays are parallel; `u` is the batch, sorted by key.
 namespace postrider {
 
-/// What follows the dedupe keys; `d` are the ids of the events whose key is new.
-inline constexpr std::string_view accept_tail = R"sql(), e as (
+/// The events whose key is new; `d` are their ids.
+inline constexpr std::string_view accept_events = R"sql(), e as (
   insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
   select u.* from unnest($2::uuid[], $3::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
                          $11::bytea[]) u (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
   where (u.id in (select event_id from d)) is true
-), x as (
+))sql";
+
+/// Their deliveries.
+inline constexpr std::string_view accept_deliveries = R"sql(, x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
                         shard, state, reason, last_reason, last_status)
   select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
@@ -24,12 +27,46 @@ inline constexpr std::string_view accept_tail = R"sql(), e as (
         where (v.event_id in (select event_id from d)) is true
         offset 0) u
   returning tenant_no, state
-), c as (
+))sql";
+
+/// Their deliveries, of which those with a key ($20) get the next number of their endpoint: in the order of `$21`, the
+/// batch's arrival, for the arrays stand in the order of dedupe keys. The counter's row stays locked until COMMIT, so
+/// the numbers are in the order of commits, and without gaps; rows are locked in the order of endpoints, after all
+/// dedupe keys, so that two connections never deadlock.
+inline constexpr std::string_view accept_ordered_deliveries = R"sql(, v as materialized (
+  select v.* from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::text[],
+                         $21::integer[]) v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, order_key, arrival)
+  where (v.event_id in (select event_id from d)) is true
+), n as (
+  insert into order_counter (endpoint_no, tenant_no, last_no)
+  select endpoint_no, tenant_no, count(*) from v where order_key is not null group by endpoint_no, tenant_no order by endpoint_no
+  on conflict (endpoint_no) do update set last_no = order_counter.last_no + excluded.last_no
+  returning endpoint_no, last_no
+), x as (
+  insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
+                        shard, state, reason, last_reason, last_status, order_no, order_key)
+  select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
+         case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
+         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0,
+         (select last_no from n where n.endpoint_no = u.endpoint_no and u.order_key is not null) + 1 - u.from_last, u.order_key
+  from (select v.*, row_number() over (partition by endpoint_no, order_key is null order by arrival desc) as from_last,
+               ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
+        from v
+        offset 0) u
+  returning tenant_no, state
+))sql";
+
+inline constexpr std::string_view accept_counts_part = R"sql(, c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, count(*), count(*) filter (where state = 0), count(*) filter (where state = 1), 0, 0, 0, 0 from x group by tenant_no
 )
 select (select count(*) from d), (select count(*) from x where state = 1)
 )sql";
+
+inline std::string accept_tail(bool ordered) {
+  return std::string{accept_events} + std::string{ordered ? accept_ordered_deliveries : accept_deliveries} +
+         std::string{accept_counts_part};
+}
 
 /// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then
 /// the events whose key is new, their deliveries, and the counters.
@@ -39,12 +76,14 @@ select (select count(*) from d), (select count(*) from x where state = 1)
 /// and shard_lease still shows that fence, unexpired; otherwise it is pending and due at once.
 ///
 /// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch
-/// (plans are pinned). In the first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
+/// (plans are pinned). In the first minute of a day it writes nothing: accept_midnight_text does, in both days' tables.
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
 /// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
-/// fence or 0; $19 the batch's tenants, each once.
-inline const std::string accept_sql = std::string{R"sql(
+/// fence or 0; $19 the batch's tenants, each once. `ordered`: with events for ordered endpoints; also $20 order key or
+/// null  $21 arrival
+inline std::string accept_text(bool ordered) {
+  return std::string{R"sql(
 with d as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date
@@ -56,11 +95,13 @@ with d as (
   order by u.key
   on conflict do nothing
   returning event_id
-)sql"} + std::string{accept_tail};
+)sql"} + accept_tail(ordered);
+}
 
 /// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's
 /// table, because other transactions may still believe in yesterday.
-inline const std::string accept_midnight_sql = std::string{R"sql(
+inline std::string accept_midnight_text(bool ordered) {
+  return std::string{R"sql(
 with y as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date - 1
@@ -76,7 +117,8 @@ with y as (
   select key, event_id, (now() at time zone 'UTC')::date from y order by key
   on conflict do nothing
   returning event_id
-)sql"} + std::string{accept_tail};
+)sql"} + accept_tail(ordered);
+}
 
 /// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a
 /// duplicate leaves its key in one of the two days.

@@ -73,10 +73,12 @@ void publish_accepts(const accept_environment& environment, std::vector<queued_a
   environment.events.accepted(std::move(batch));
 }
 
-accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress)
+accept_writer::accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress,
+                             session_role role)
     : environment_{std::move(environment)}
     , session_{std::move(options), dog, environment_.counts}
-    , progress_{progress} {
+    , progress_{progress}
+    , role_{role} {
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -108,17 +110,17 @@ bool accept_writer::ensure_connected() {
   if (session_.connected())
     return true;
   if (const auto failure = session_.connect()) {
-    environment_.reports.report(session_role::accept, false, failure->detail);
+    environment_.reports.report(role_, false, failure->detail);
     return false;
   }
   // A server that takes connections and no writes (a standby, say) is of no use: its own statement, with nothing in it,
   // shows that.
   if (const auto tried = write_accepts(session_, {}, false); !tried) {
-    environment_.reports.report(session_role::accept, false, tried.error().detail);
+    environment_.reports.report(role_, false, tried.error().detail);
     session_.disconnect();
     return false;
   }
-  environment_.reports.report(session_role::accept, true, {});
+  environment_.reports.report(role_, true, {});
   return true;
 }
 
@@ -243,7 +245,7 @@ void accept_writer::failed(const session_failure& failure, std::span<queued_acce
       each.in_doubt = true;
     pause_ = backoff_.next(); // a server that loses each connection is not asked as fast as it can connect
     environment_.counts.store_in_doubt.add(items.size());
-    environment_.reports.report(session_role::accept, false, failure.detail);
+    environment_.reports.report(role_, false, failure.detail);
     return;
   case rejected:
   case busy:

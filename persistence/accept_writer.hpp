@@ -36,7 +36,8 @@ struct accept_environment {
 class accept_writer {
 public:
   /// `progress`: where it tells that it works; nothing: nowhere.
-  accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress = nullptr);
+  accept_writer(accept_environment environment, session_options options, watchdog& dog, pulse* progress = nullptr,
+                session_role role = session_role::accept);
   ~accept_writer();
   accept_writer(const accept_writer&) = delete;
   accept_writer& operator=(const accept_writer&) = delete;
@@ -64,6 +65,7 @@ private:
   mono_time first_minute_until_{}; ///< the database said that it is the first minute of a day
   milliseconds pause_{0};          ///< before the next batch, after a failure that time may heal
   work_pulse progress_;
+  const session_role role_;
   std::thread thread_;
 };
 

@@ -11,7 +11,7 @@
 namespace postrider {
 
 /// The sessions whose loss makes the node not ready.
-enum class session_role : std::uint8_t { lease = 0, accept = 1, record = 2, claim = 3 };
+enum class session_role : std::uint8_t { lease = 0, accept = 1, record = 2, claim = 3, accept_in_order = 4 };
 
 /// Tells the node, once per change, whether the database is usable: it is while every role has a connection.
 /// Thread-safe.
@@ -40,7 +40,7 @@ private:
   store_events& events_;
   metrics& metrics_;
   std::mutex mutex_;
-  std::array<bool, 4> usable_{};
+  std::array<bool, 5> usable_{};
   bool told_ = false;
   bool last_ = false;
 };

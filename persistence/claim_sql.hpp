@@ -23,18 +23,21 @@ inline constexpr std::string_view claim_reaching_back = R"sql(
 /// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
 /// it are not visited  $8 bytes of bodies at most, but always one delivery. `reach_back`: also what waits on backoff
 /// (not what is scheduled) since before $9, oldest due time first; it walks over what does not, until it has its limit.
-inline std::string claim_text(bool reach_back) {
+/// `unordered`: only what stands in no order (ordered_claim_sql.hpp has the rest).
+inline std::string claim_text(bool reach_back, bool unordered) {
+  const std::string without_order = unordered ? " and order_no is null" : "";
   return R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
 ), candidates as materialized (
   select id, tenant_no, event_id, next_attempt_at, state from delivery
   where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
-    and (select fence from lease) is not null
+    and (select fence from lease) is not null)sql" +
+         without_order + R"sql(
   order by next_attempt_at
   limit $6::integer + 1
 ), chosen as materialized (
-  )sql" + std::string{reach_back ? claim_reaching_back : claim_due} +
+  )sql" + (reach_back ? std::string{claim_reaching_back} + without_order : std::string{claim_due}) +
          R"sql(
   order by next_attempt_at limit $6::integer
 ), sized as materialized (
@@ -72,15 +75,14 @@ union all
 select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
 from (select id, attempt_count, step, fence from delivery
       where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz
-        and next_attempt_at <= $4::timestamptz and state = 1 and (select fence from lease) is not null
+        and next_attempt_at <= $4::timestamptz and state = 1 and (select fence from lease) is not null)sql" +
+         without_order + R"sql(
       order by next_attempt_at limit 256) late
 union all
 select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null from lease
 order by 1, 17
 )sql";
 }
-inline const std::string claim_sql = claim_text(false);
-inline const std::string claim_reaching_back_sql = claim_text(true);
 
 /// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
 /// $3 fence  $4 now  $5 the deadlines that these claims gave
@@ -155,8 +157,9 @@ inline const std::string interrupt_rides_sql = mine_head + R"sql(
 ))sql" + std::string{interrupt_tail};
 
 /// Rows in flight with a deadline ahead (claimed) under another's fence: endpoint by endpoint, and only what can be
-/// such a row, whatever the backlog. Those past their deadline come up as due: their actor closes them. $3 limit  $4
-/// the longest time to a deadline, in ms
+/// such a row, whatever the backlog. Those past their deadline come up as due: their actor closes them. What stands in
+/// an order waits for its deadline, unless nothing of its fence can run any more. $3 limit  $4 the longest time to a
+/// deadline, in ms  $5 for each shard that fence, or -1: any
 inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + scheduled_endpoints + R"sql(
 , victims as materialized (
   select running.id, running.fence, running.updated_at
@@ -165,17 +168,20 @@ inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + sch
     select id, fence, updated_at from delivery
     where shard = first.shard and endpoint_no = first.endpoint_no and next_attempt_at > now()
       and next_attempt_at <= now() + $4::bigint * interval '1 ms' and state = 1 and fence <> mine.fence
+      and (order_no is null or (select c.closable in (-1, delivery.fence) from unnest($1::smallint[], $5::bigint[]) c (shard, closable)
+                                where c.shard = first.shard))
     limit $3::integer) running
   limit $3::integer
 ))sql" + std::string{interrupt_tail};
 
-/// All rows in flight of one endpoint but the known ones. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 known ids
-/// $5 lowest id that may have ridden
+/// All rows in flight of one endpoint but the known ones; of what stands in an order only one's own. $1 shards (one) $2
+/// fences (one)  $3 endpoint  $4 known ids $5 lowest id that may have ridden
 inline const std::string interrupt_endpoint_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
   where endpoint_no = $3::bigint and shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
     and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
+    and (order_no is null or fence = any ($2::bigint[]))
   union all
   select id, fence, updated_at from delivery
   where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state = 1

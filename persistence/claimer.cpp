@@ -1,7 +1,9 @@
 #include "persistence/claimer.hpp"
 
 #include "core/failpoint.hpp"
+#include "persistence/claim_rows.hpp"
 #include "persistence/claim_sql.hpp"
+#include "persistence/ordered_claim.hpp"
 #include "persistence/parameters.hpp"
 
 #include <pqxx/pqxx>
@@ -21,29 +23,7 @@ constexpr int page_size = 1'000;
 // A row becomes visible later than its due time says, by as much as the accept statement may take (postgres_store.cpp:
 // 4 s); where it is later still, whoever asks knows since when (`due_from`), or it waits for the unbounded look.
 constexpr milliseconds bound_margin{6'000};
-// Bodies of one claim: 256 deliveries of a megabyte each would be more than all of an endpoint's backlog may take.
-constexpr std::int64_t claim_bytes_max = 4 << 20;
-
 enum class row_kind : int { claimed = 0, later = 1, overdue = 2, owned = 3 };
-
-claimed_delivery read_claimed(const pqxx::row& row) {
-  auto what = std::make_shared<event>();
-  what->id = {read_uuid(row[6])};
-  what->tenant = row[7].as<std::int64_t>();
-  what->source = row[8].as<std::int64_t>();
-  what->source_name = row[9].c_str();
-  what->type = row[10].c_str();
-  what->provider_event_id = row[11].c_str();
-  what->content_type = row[12].c_str();
-  what->headers = read_bytes(row[13]);
-  what->forward_headers = read_bytes(row[14]);
-  what->body = read_bytes(row[15]);
-  return {{read_uuid(row[1])},
-          std::move(what),
-          row[2].as<std::uint32_t>(),
-          row[3].as<std::uint32_t>(),
-          std::bit_cast<std::uint32_t>(row[4].as<std::int32_t>())};
-}
 
 claim_result read_claim(const pqxx::result& rows) {
   claim_result out;
@@ -57,8 +37,7 @@ claim_result read_claim(const pqxx::result& rows) {
       out.next_due = read_time_up(row[5]);
       break;
     case row_kind::overdue:
-      out.overdue_attempts.push_back(
-        {{read_uuid(row[1])}, row[5].as<std::int64_t>(), row[2].as<std::uint32_t>(), row[3].as<std::uint32_t>()});
+      out.overdue_attempts.push_back(read_overdue(row));
       break;
     case row_kind::owned:
       out.owned = true;
@@ -68,24 +47,38 @@ claim_result read_claim(const pqxx::result& rows) {
   return out;
 }
 
+// What of an ordered endpoint stands in no order, behind what does.
+void add(claim_result& out, claim_result more) {
+  out.owned = more.owned;
+  out.next_due = more.next_due;
+  std::move(more.claimed.begin(), more.claimed.end(), std::back_inserter(out.claimed));
+  std::move(more.overdue_attempts.begin(), more.overdue_attempts.end(), std::back_inserter(out.overdue_attempts));
+}
+
 pqxx::result run_claim(pqxx::transaction_base& transaction, const claim_request& request,
                        const std::optional<wall_time>& lower) {
   const auto run = [&](const char* statement, auto... more) {
     return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
-                                     parameter(request.attempt_deadline), std::min<std::uint32_t>(request.limit, 256),
+                                     parameter(request.attempt_deadline), claim_limit_of(request),
                                      lower ? parameter(*lower) : std::string{"-infinity"}, claim_bytes_max, more...);
   };
-  return request.backoff_before ? run("claim_reaching_back", parameter(*request.backoff_before)) : run("claim");
+  const bool unordered = request.order.has_value();
+  if (request.backoff_before)
+    return run(unordered ? "claim_unordered_reaching_back" : "claim_reaching_back", parameter(*request.backoff_before));
+  return run(unordered ? "claim_unordered" : "claim");
 }
 
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  return {{"claim", claim_sql},
-          {"claim_reaching_back", claim_reaching_back_sql},
-          {"expose_claimed", expose_claimed_sql},
-          {"interrupt_endpoint", interrupt_endpoint_sql},
-          {"close_deleted", close_deleted_sql}};
+  std::vector<prepared_sql> out{
+    {"claim", claim_text(false, false)},          {"claim_reaching_back", claim_text(true, false)},
+    {"claim_unordered", claim_text(false, true)}, {"claim_unordered_reaching_back", claim_text(true, true)},
+    {"expose_claimed", expose_claimed_sql},       {"interrupt_endpoint", interrupt_endpoint_sql},
+    {"close_deleted", close_deleted_sql}};
+  for (auto& each : ordered_claim_statements())
+    out.push_back(std::move(each));
+  return out;
 }
 
 std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
@@ -149,11 +142,29 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
     bounds_.clear(); // what was on its way meanwhile may lie anywhere
   if (auto failure = expose_lost(on, request, now))
     return std::move(*failure);
+  POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
+  auto out = request.order ? claim_in_order(on, request) : claim_result{};
+  if (!out || (request.order && !out->owned))
+    return answered(std::move(out), request, now);
+  auto rest = request;
+  rest.limit -= std::min<std::uint32_t>(request.limit, static_cast<std::uint32_t>(out->claimed.size()));
+  auto by_time = claim_by_time(on, rest, now);
+  if (!by_time && out->claimed.empty())
+    return answered(std::move(by_time), request, now);
+  if (!by_time) { // what is claimed already is not lost for that
+    answered(std::move(by_time), request, now);
+    out->next_due = request.now;
+  } else {
+    add(*out, std::move(*by_time));
+  }
+  return answered(std::move(out), request, now);
+}
+
+session_result<claim_result> claimer::claim_by_time(session& on, const claim_request& request, mono_time now) {
   auto lower = lower_bound(request.endpoint, now);
   if (lower && request.due_from)
     lower = std::min(*lower, *request.due_from);
   std::optional<wall_time> last_claimed;
-  POSTRIDER_FAILPOINT_CUT("claim.before", ::shutdown(on.descriptor(), SHUT_RDWR));
   auto out = on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction transaction{connection};
     POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
@@ -163,6 +174,13 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
       last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
     return result;
   });
+  if (out && out->overdue_attempts.empty()) // overdue ones must stay in sight
+    remember(request, last_claimed, !lower, now);
+  return out;
+}
+
+session_result<claim_result> claimer::answered(session_result<claim_result> out, const claim_request& request,
+                                               mono_time now) {
   if (!out) {
     if (out.error().what == session_failure::kind::lost)
       remember_lost(request, now);
@@ -171,8 +189,6 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
   POSTRIDER_FAILPOINT("claim.committed");
   metrics_.claim_calls.add();
   metrics_.claim_rows.add(out->claimed.size());
-  if (out->overdue_attempts.empty()) // overdue ones must stay in sight
-    remember(request, last_claimed, !lower, now);
   return out;
 }
 

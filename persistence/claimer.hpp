@@ -41,6 +41,10 @@ public:
                                                     fence under, const uuid& rides_from);
 
 private:
+  session_result<claim_result> claim_by_time(session& on, const claim_request& request, mono_time now);
+  /// What follows from a claim's end.
+  session_result<claim_result> answered(session_result<claim_result> out, const claim_request& request, mono_time now);
+
   struct bound {
     wall_time lower{};        ///< nothing is due before
     mono_time unbounded_at{}; ///< when it was last looked without

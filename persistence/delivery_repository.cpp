@@ -29,6 +29,12 @@ constexpr const char* get_sql =
   "select " POSTRIDER_DELIVERY_COLUMNS " from delivery d join endpoint e on e.no = d.endpoint_no"
   " left join endpoint_runtime r on r.endpoint_no = e.no"
   " where d.id = $1::uuid and d.tenant_no = $2";
+// What one in an order waits for: the first ahead of it, or one behind it that was under way when it came back.
+constexpr const char* predecessor_sql =
+  "select p.id from delivery d join endpoint e on e.no = d.endpoint_no and e.ordering <> 0"
+  " join delivery p on p.endpoint_no = d.endpoint_no and p.order_key = d.order_key"
+  " where d.id = $1::uuid and d.state in (0, 2) and p.order_no is not null and p.next_attempt_at is not null"
+  " and (p.order_no < d.order_no or (p.state = 1 and p.id <> d.id)) order by p.order_no limit 1";
 constexpr const char* attempts_sql = "select number, (extract(epoch from started_at) * 1000000)::bigint as started_at, "
                                      "duration_ms, outcome, reason, http_status, excerpt"
                                      " from attempt where delivery_id = $1::uuid order by number";
@@ -118,6 +124,9 @@ delivery_record get_delivery(pqxx::transaction_base& transaction, const entered_
   auto out = read_delivery(rows[0]);
   for (const auto& row : transaction.exec_params(attempts_sql, parameter(id.value)))
     out.attempts.push_back(read_attempt(id, row));
+  if (out.order)
+    for (const auto& row : transaction.exec_params(predecessor_sql, parameter(id.value)))
+      out.predecessor = delivery_id{read_uuid(row[0])};
   const bool running = out.state == delivery_state::in_flight;
   if (running && (out.attempts.empty() || out.attempts.back().number < out.attempt_count)) {
     attempt_record current;

@@ -88,6 +88,7 @@ endpoint_config read_endpoint_config(const pqxx::row& row) {
   auto values = read_texts(row["header_values"]);
   for (std::size_t i = 0; i < names.size() && i < values.size(); ++i)
     out.headers.emplace_back(std::move(names[i]), std::move(values[i]));
+  read_ordering(row, out);
   out.max_in_flight = row["max_in_flight"].as<std::uint32_t>();
   if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
     out.rate_limit_per_s = rate.as<double>();
@@ -96,6 +97,12 @@ endpoint_config read_endpoint_config(const pqxx::row& row) {
   out.retry = read_retry(row);
   out.breaker = read_breaker(row);
   return out;
+}
+
+void read_ordering(const pqxx::row& row, endpoint_config& out) {
+  out.ordering = static_cast<delivery_ordering>(row["ordering"].as<int>());
+  if (out.ordering == delivery_ordering::fifo_per_key)
+    out.order_key = parse_order_key_place(row["ordering_key"].c_str());
 }
 
 std::string retry_json(const retry_policy& policy) {

@@ -17,7 +17,8 @@ inline constexpr const char* endpoint_config_columns =
   "e.no, e.id, e.url, e.event_types, e.source_nos,"
   " array(select h->>0 from jsonb_array_elements(e.headers) h) as header_names,"
   " array(select h->>1 from jsonb_array_elements(e.headers) h) as header_values,"
-  " e.max_in_flight, e.rate_limit_per_s, e.timeout_ms, e.status, e.retry is null as retry_default,"
+  " e.ordering, e.ordering_key, e.max_in_flight, e.rate_limit_per_s, e.timeout_ms, e.status, e.retry is null as "
+  "retry_default,"
   " array(select round(s::numeric * 1000)::bigint from jsonb_array_elements_text(e.retry->'schedule_s') s) as "
   "retry_schedule_ms,"
   " e.retry->>'base_ms' as retry_base_ms, e.retry->>'factor' as retry_factor, e.retry->>'max_ms' as retry_max_ms,"
@@ -29,6 +30,9 @@ inline constexpr const char* endpoint_config_columns =
 
 /// All but the secrets.
 endpoint_config read_endpoint_config(const pqxx::row& row);
+
+/// Its order, of the columns `ordering` and `ordering_key` alone.
+void read_ordering(const pqxx::row& row, endpoint_config& out);
 
 /// JSON of the column `retry` or `breaker`; empty (null) where it is all default.
 std::string retry_json(const retry_policy& policy);

@@ -79,8 +79,10 @@ made_test test_endpoint(pqxx::transaction_base& transaction, const entered_tenan
   made.body = R"({"type":"postrider.test","endpoint_id":")" + to_string(id) + R"(","created_at":")" +
               to_rfc3339(tenant.now) + "\"}";
   insert_events(transaction, tenant.no, {made});
+  order_key_reader keys{{}, made.body};
   insert_deliveries(transaction, tenant.no, shard_of_tenant(transaction, tenant.no),
-                    {{later_delivery_id(made.id, endpoint.config.no), made.id, endpoint.config.no, tenant.now}});
+                    {{later_delivery_id(made.id, endpoint.config.no), made.id, endpoint.config.no, tenant.now,
+                      order_key_for(endpoint.config, keys)}});
   audit(transaction, tenant.no, tenant.now, "endpoint.test", to_string(id));
   return {made.id, endpoint.config.no};
 }

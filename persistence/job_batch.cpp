@@ -6,6 +6,7 @@
 #include "persistence/published_rows.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace postrider {
 namespace {
@@ -25,14 +26,16 @@ constexpr const char* deliveries_sql =
 constexpr const char* events_sql =
   "select id, source_no, type, erased_at is not null as gone from event where tenant_no = $1 and id > $2::uuid"
   " and id >= $3::uuid and id < $4::uuid order by id limit $5";
+constexpr const char* contents_sql =
+  "select id, headers, body from event where tenant_no = $1 and id = any ($2::uuid[])";
 // Which of the events $2 have a delivery to the endpoint $1; $3, $4: from and below, of each one's millisecond.
 constexpr const char* delivered_sql =
   "select u.event_id from unnest($2::uuid[], $3::uuid[], $4::uuid[]) u (event_id, low, high)"
   " where exists (select from delivery d where d.endpoint_no = $1 and d.id >= u.low and d.id < u.high"
   "   and d.event_id = u.event_id)";
-constexpr const char* endpoint_sql =
-  "select e.status, e.event_types, e.source_nos, t.shard, t.enabled from endpoint e join tenant t on t.no = e.tenant_no"
-  " where e.no = $1 and e.deleted_at is null and t.deleted_at is null";
+constexpr const char* endpoint_sql = "select e.status, e.event_types, e.source_nos, e.ordering, e.ordering_key, "
+                                     "t.shard, t.enabled from endpoint e join tenant t on t.no = e.tenant_no"
+                                     " where e.no = $1 and e.deleted_at is null and t.deleted_at is null";
 constexpr const char* backlog_sql = "select count(*) from (select from delivery where shard = $1::smallint and "
                                     "endpoint_no = $2 and next_attempt_at <= now()"
                                     " and state in (0, 2) order by next_attempt_at limit $3) d";
@@ -67,6 +70,7 @@ std::optional<job_endpoint> read_job_endpoint(pqxx::transaction_base& transactio
   out.config.status = static_cast<endpoint_status>(rows[0]["status"].as<int>());
   out.config.event_types = read_texts(rows[0]["event_types"]);
   out.config.sources = read_numbers(rows[0]["source_nos"]);
+  read_ordering(rows[0], out.config);
   out.shard = static_cast<shard_no>(rows[0]["shard"].as<int>());
   out.sends = out.config.status == endpoint_status::active && rows[0]["enabled"].as<bool>();
   return out;
@@ -147,16 +151,38 @@ void go_back_to_left(job_page& page, const std::vector<cancelled_delivery>& done
   }
 }
 
+/// Those of an ordered endpoint go behind what it has, in the order of the events' ids.
+std::vector<made_delivery> missing_deliveries(pqxx::transaction_base& transaction, const running_job& job,
+                                              const job_endpoint& endpoint, const job_page& page) {
+  std::vector<made_delivery> out;
+  std::map<uuid, std::string> keys;
+  if (endpoint.config.order_key) {
+    binary_array ids{array_type::uuid, page.meant.size(), 16};
+    for (const auto& each : page.meant)
+      ids.add(each);
+    for (const auto& row : transaction.exec_params(contents_sql, job.tenant, parameter(ids))) {
+      const auto headers = read_bytes(row["headers"]);
+      const auto body = read_bytes(row["body"]);
+      keys[read_uuid(row["id"])] = order_key_reader{headers, body}.key_at(*endpoint.config.order_key);
+    }
+  }
+  const auto now =
+    from_unix_us(transaction.exec1("select (extract(epoch from now()) * 1000000)::bigint")[0].as<std::int64_t>());
+  for (const auto& each : page.meant) {
+    auto& made = out.emplace_back(
+      made_delivery{later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now, {}});
+    if (endpoint.config.ordering != delivery_ordering::parallel)
+      made.order_key = keys[each]; // none: the empty one
+  }
+  return out;
+}
+
 job_batch change(pqxx::transaction_base& transaction, const running_job& job, const job_endpoint& endpoint,
                  job_page& page) {
   job_batch out;
   if (job.stage == job_stage::make_deliveries) {
-    std::vector<made_delivery> made;
-    const auto now =
-      from_unix_us(transaction.exec1("select (extract(epoch from now()) * 1000000)::bigint")[0].as<std::int64_t>());
-    for (const auto& each : page.meant)
-      made.push_back({later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now});
-    out.changed = insert_deliveries(transaction, job.tenant, endpoint.shard, made);
+    out.changed =
+      insert_deliveries(transaction, job.tenant, endpoint.shard, missing_deliveries(transaction, job, endpoint, page));
   } else if (job.kind == job_kind::cancel) {
     const auto done = cancel_deliveries(transaction, job.tenant, page.meant, job.states,
                                         delivery_reason::cancelled_by_user, locked_rows::skip);

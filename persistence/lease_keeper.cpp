@@ -201,7 +201,8 @@ bool lease_keeper::take_missing() {
            "take_leases", to_string(options_.node.incarnation), options_.node.name, options_.ttl.count(),
            parameter(shards), parameter(chances), former ? former->c_str() : nullptr))
       out.push_back({{static_cast<shard_no>(row[0].as<int>()), row[1].as<std::int64_t>(), row[2].as<std::int64_t>()},
-                     row[3].is_null() ? uuid{} : read_uuid(row[3])});
+                     row[3].is_null() ? uuid{} : read_uuid(row[3]),
+                     row[4].as<std::int64_t>()});
     return out;
   });
   if (!taken) {

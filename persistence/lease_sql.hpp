@@ -54,16 +54,19 @@ select shard from held union all select -1 from alive
 
 /// Takes those of the shards that nobody holds, whose lease is over, that were the former incarnation's, or that are
 /// mine without my knowing (the answer of an earlier take was lost). $1 incarnation  $2 name  $3 ttl in ms  $4 shards,
-/// sorted  $5 20 random bits each $6 former incarnation or null
+/// sorted  $5 20 random bits each $6 former incarnation, which is gone, or null. Answers too of which fence nothing
+/// runs any more: -1, of none (the former owner gave it up as its last act, or is gone); the fence before, where it was
+/// mine; 0, nothing is known.
 inline constexpr std::string_view take_leases_sql = R"sql(
 update shard_lease
 set owner = $1::uuid, node_name = $2, epoch = shard_lease.epoch + 1, fence = ((shard_lease.epoch + 1) << 20) | u.chance,
     expires_at = clock_timestamp() + $3::bigint * interval '1 ms', renewed_at = clock_timestamp()
-from unnest($4::smallint[], $5::integer[]) u (shard, chance)
+from unnest($4::smallint[], $5::integer[]) u (shard, chance) join shard_lease former on former.shard = u.shard
 where shard_lease.shard = u.shard
   and (shard_lease.owner is null or shard_lease.expires_at < clock_timestamp() or shard_lease.owner = $6::uuid
        or shard_lease.owner = $1::uuid)
-returning shard_lease.shard, shard_lease.epoch, shard_lease.fence, shard_lease.low_water
+returning shard_lease.shard, shard_lease.epoch, shard_lease.fence, shard_lease.low_water,
+          case when former.owner is null or former.owner = $6::uuid then -1 when former.owner = $1::uuid then former.fence else 0 end
 )sql";
 
 /// Gives everything up at once. $1 incarnation  $2 name  $3 shards, sorted  $4 low waters, null: keep

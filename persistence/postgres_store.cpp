@@ -27,6 +27,10 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
+// A quarter of what the other lane takes.
+constexpr std::size_t ordered_events_max = 1'024;
+constexpr std::size_t ordered_bytes_max = 16U << 20;
+
 template <class... Lists>
 std::vector<prepared_sql> joined(Lists... lists) {
   std::vector<prepared_sql> out;
@@ -55,8 +59,8 @@ session_options lease_session(const postgres_store_options& options) {
   return out;
 }
 
-session_options accept_session(const postgres_store_options& options) {
-  auto out = session_of(options, "accept", true, accept_statements());
+session_options accept_session(const postgres_store_options& options, std::string role) {
+  auto out = session_of(options, std::move(role), true, accept_statements());
   out.statement_timeout = milliseconds{4'000}; // below an event's deadline
   return out;
 }
@@ -82,14 +86,19 @@ session_options maintenance_session(const postgres_store_options& options) {
 struct postgres_store::parts {
   parts(postgres_store_options given, store_events& receiver);
 
-  accept_environment environment() {
-    return {queue, events, rides, reports, *options.counts, *options.clock, [this] { upkeep.hurry("partitions"); }};
+  accept_environment environment(accept_queue& from) {
+    return {from, events, rides, reports, *options.counts, *options.clock, [this] { upkeep.hurry("partitions"); }};
   }
   lease_environment leases() {
     return {events,        reports, *options.counts, options.clock,
             options.trust, shards,  rides,           [this] { poll.hurry("sweep"); }};
   }
   void schedule();
+  void expire(accept_queue& from, std::vector<queued_accept> late) {
+    for (auto& each : late)
+      each.item->outcome = accept_outcome::unavailable;
+    publish_accepts(environment(from), std::move(late));
+  }
 
   const postgres_store_options options;
   const std::shared_ptr<store_pulses> pulses;
@@ -102,6 +111,7 @@ struct postgres_store::parts {
   sweeper sweeps;
   configuration_poll changes;
   accept_queue queue;
+  accept_queue ordered_queue; ///< events for ordered endpoints, whose counters stay locked until COMMIT
   record_queue outcomes;
   session_worker claim;
   session_worker lookup;
@@ -124,11 +134,10 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
     , changes{events}
     , queue{{.linger = options.accept_linger},
             *options.counts,
-            [this](std::vector<queued_accept> late) {
-              for (auto& each : late)
-                each.item->outcome = accept_outcome::unavailable;
-              publish_accepts(environment(), std::move(late));
-            }}
+            [this](std::vector<queued_accept> late) { expire(queue, std::move(late)); }}
+    , ordered_queue{{.events_max = ordered_events_max, .bytes_max = ordered_bytes_max, .linger = options.accept_linger},
+                    *options.counts,
+                    [this](std::vector<queued_accept> late) { expire(ordered_queue, std::move(late)); }}
     , outcomes{*options.counts}
     , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports,
             session_role::claim}
@@ -198,8 +207,12 @@ result<void> postgres_store::start() {
                                                 session_of(p.options, "outcome", true, record_statements()), p.dog,
                                                 &p.pulses->outcome);
   for (std::size_t i = 0; i < writers; ++i)
-    p.writers.push_back(
-      std::make_unique<accept_writer>(p.environment(), accept_session(p.options), p.dog, &p.pulses->accept.at(i)));
+    p.writers.push_back(std::make_unique<accept_writer>(p.environment(p.queue), accept_session(p.options, "accept"),
+                                                        p.dog, &p.pulses->accept.at(i)));
+  p.pulses->accept.back().beat(clock_type::now());
+  p.writers.push_back(std::make_unique<accept_writer>(p.environment(p.ordered_queue),
+                                                      accept_session(p.options, "accept_in_order"), p.dog,
+                                                      &p.pulses->accept.back(), session_role::accept_in_order));
   return {};
 }
 
@@ -214,11 +227,14 @@ void postgres_store::drain() {
 void postgres_store::close_accepting(milliseconds deadline) {
   auto& p = *parts_;
   const auto until = clock_type::now() + deadline;
-  p.queue.close();
-  p.queue.wait_drained(until);
+  for (auto* each : {&p.queue, &p.ordered_queue})
+    each->close();
+  for (auto* each : {&p.queue, &p.ordered_queue})
+    each->wait_drained(until);
   for (auto& each : p.writers)
     each->stop(until);
-  p.queue.expire_all();
+  for (auto* each : {&p.queue, &p.ordered_queue})
+    each->expire_all();
 }
 
 void postgres_store::stop(milliseconds deadline) {
@@ -249,7 +265,9 @@ bool postgres_store::accept(accept_item_ptr& item) {
       riding.push_back(each.id);
   // Before it is queued: the writer may be done with it before this call returns.
   parts_->rides.add(riding);
-  if (parts_->queue.push(item))
+  const bool ordered = std::any_of(item->deliveries.begin(), item->deliveries.end(),
+                                   [](const planned_delivery& each) { return each.order_key.has_value(); });
+  if ((ordered ? parts_->ordered_queue : parts_->queue).push(item))
     return true;
   parts_->rides.remove(riding);
   return false;

@@ -14,9 +14,9 @@ namespace {
 
 // Nobody changes its configuration until we commit; others may publish at the same time.
 constexpr const char* lock_sql = "select shard, enabled from tenant where no = $1 for share";
-constexpr const char* endpoints_sql =
-  "select no, status, event_types, source_nos, ordering from endpoint where tenant_no = $1 and deleted_at is null"
-  " and status < 2 order by no";
+constexpr const char* endpoints_sql = "select no, status, event_types, source_nos, ordering, ordering_key from "
+                                      "endpoint where tenant_no = $1 and deleted_at is null"
+                                      " and status < 2 order by no";
 constexpr const char* midnight_sql = "select (now() at time zone 'UTC')::time < '00:01'";
 // As in persistence/accept_sql.hpp. $1 keys  $2 event ids  $3 days back
 constexpr const char* keys_sql = R"sql(
@@ -39,20 +39,16 @@ constexpr const char* first_sql =
   " join dedupe o on o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8"
   " where exists (select from event where event.tenant_no = $2 and event.id = o.event_id)";
 
-struct target {
-  endpoint_config config; ///< what `matches` looks at
-  bool ordered = false;
-};
-
-std::vector<target> read_targets(pqxx::transaction_base& transaction, const entered_tenant& tenant) {
-  std::vector<target> out;
+/// What `matches` and `order_key_for` look at.
+std::vector<endpoint_config> read_targets(pqxx::transaction_base& transaction, const entered_tenant& tenant) {
+  std::vector<endpoint_config> out;
   for (const auto& row : transaction.exec_params(endpoints_sql, tenant.no)) {
     auto& one = out.emplace_back();
-    one.config.no = row["no"].as<endpoint_no>();
-    one.config.status = static_cast<endpoint_status>(row["status"].as<int>());
-    one.config.event_types = read_texts(row["event_types"]);
-    one.config.sources = read_numbers(row["source_nos"]);
-    one.ordered = row["ordering"].as<int>() != 0;
+    one.no = row["no"].as<endpoint_no>();
+    one.status = static_cast<endpoint_status>(row["status"].as<int>());
+    one.event_types = read_texts(row["event_types"]);
+    one.sources = read_numbers(row["source_nos"]);
+    read_ordering(row, one);
   }
   return out;
 }
@@ -107,11 +103,11 @@ std::map<uuid, event_id> find_first(pqxx::transaction_base& transaction, const e
 }
 
 /// `deliver_at` and order exclude each other: it would hold up all that comes behind it.
-void check_order(const std::vector<new_event>& events, const std::vector<target>& targets) {
+void check_order(const std::vector<new_event>& events, const std::vector<endpoint_config>& targets) {
   problem wrong{422, "validation-failed", "an event with deliver_at matches an ordered endpoint"};
   for (const auto& event : events)
-    if (event.deliver_at && std::any_of(targets.begin(), targets.end(), [&](const target& each) {
-          return each.ordered && matches(each.config, 0, event.type);
+    if (event.deliver_at && std::any_of(targets.begin(), targets.end(), [&](const endpoint_config& each) {
+          return each.ordering != delivery_ordering::parallel && matches(each, 0, event.type);
         }))
       wrong.errors.push_back(
         {event.at + "/deliver_at", "endpoint-ordered", "an endpoint that takes events in order matches it"});
@@ -173,11 +169,12 @@ publication publish(pqxx::transaction_base& transaction, const entered_tenant& t
     made.push_back(
       {id, event.type, event.id.value_or(to_string(id)), event.content_type, event.payload, event.priority});
     const auto at = std::max(tenant.now, event.deliver_at.value_or(tenant.now));
+    order_key_reader keys{{}, event.payload};
     for (const auto& each : targets)
-      if (matches(each.config, 0, event.type)) {
-        deliveries.push_back({later_delivery_id(id, each.config.no), id, each.config.no, at});
+      if (matches(each, 0, event.type)) {
+        deliveries.push_back({later_delivery_id(id, each.no), id, each.no, at, order_key_for(each, keys)});
         if (at == tenant.now)
-          due.insert(each.config.no);
+          due.insert(each.no);
       }
   }
   insert_events(transaction, tenant.no, made);

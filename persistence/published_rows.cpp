@@ -16,15 +16,25 @@ from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::sma
      u (id, type, provider_event_id, content_type, body, priority)
 )sql";
 
-// $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed
+// Ids that are there already take no number: they are looked for first, and whoever makes the same deliveries holds the
+// same job's row. $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed  $8 order key or null
 constexpr const char* deliveries_sql = R"sql(
-with x as (
+with v as materialized (
+  select u.* from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[], $8::text[])
+                  with ordinality u (id, event_id, endpoint_no, due, seed, order_key, arrival)
+  where not exists (select from delivery o where o.id = u.id)
+), n as (
+  insert into order_counter (endpoint_no, tenant_no, last_no)
+  select endpoint_no, $1::bigint, count(*) from v where order_key is not null group by endpoint_no order by endpoint_no
+  on conflict (endpoint_no) do update set last_no = order_counter.last_no + excluded.last_no
+  returning endpoint_no, last_no
+), x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status)
-  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0
-  from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[]) u (id, event_id, endpoint_no, due, seed)
+                        shard, state, reason, last_reason, last_status, order_no, order_key)
+  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0,
+         (select last_no from n where n.endpoint_no = u.endpoint_no and u.order_key is not null) + 1 - u.from_last, u.order_key
+  from (select v.*, row_number() over (partition by endpoint_no, order_key is null order by arrival desc) as from_last from v) u
   order by u.id
-  on conflict do nothing
   returning tenant_no
 ), c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
@@ -62,17 +72,22 @@ void insert_events(pqxx::transaction_base& transaction, tenant_no tenant, const 
 std::int64_t insert_deliveries(pqxx::transaction_base& transaction, tenant_no tenant, shard_no shard,
                                const std::vector<made_delivery>& deliveries) {
   binary_array ids{array_type::uuid, deliveries.size(), 16}, events{array_type::uuid, deliveries.size(), 16};
-  binary_array endpoints{array_type::int8}, dues{array_type::timestamptz}, seeds{array_type::int4};
+  binary_array endpoints{array_type::int8}, dues{array_type::timestamptz}, seeds{array_type::int4},
+    order_keys{array_type::text};
   for (const auto& each : deliveries) {
     ids.add(each.id.value);
     events.add(each.event.value);
     endpoints.add(each.endpoint);
     dues.add(each.due);
     seeds.add(std::bit_cast<std::int32_t>(random_bytes<4>()));
+    if (each.order_key)
+      order_keys.add(std::string_view{*each.order_key});
+    else
+      order_keys.add_null();
   }
   return transaction
     .exec_params1(deliveries_sql, tenant, static_cast<int>(shard), parameter(ids), parameter(events),
-                  parameter(endpoints), parameter(dues), parameter(seeds))[0]
+                  parameter(endpoints), parameter(dues), parameter(seeds), parameter(order_keys))[0]
     .as<std::int64_t>();
 }
 

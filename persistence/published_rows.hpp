@@ -27,11 +27,13 @@ struct made_delivery {
   event_id event;
   endpoint_no endpoint = 0;
   wall_time due{};
+  std::optional<std::string> order_key{}; ///< of an ordered endpoint: it gets the next number there
 };
 
 /// The tenant's own: of source 0, without headers.
 void insert_events(pqxx::transaction_base& transaction, tenant_no tenant, const std::vector<made_event>& events);
-/// Pending ones. An id that is taken stays as it is: whoever makes the same delivery twice by the same id makes it
+/// Pending ones; those with an order key are numbered in their order here, under the lock of their endpoint's counter
+/// until COMMIT. An id that is taken stays as it is: whoever makes the same delivery twice by the same id makes it
 /// once. How many were made.
 std::int64_t insert_deliveries(pqxx::transaction_base& transaction, tenant_no tenant, shard_no shard,
                                const std::vector<made_delivery>& deliveries);

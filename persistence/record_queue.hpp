@@ -12,9 +12,9 @@
 
 namespace postrider {
 
-/// Outcomes that wait to be written: flushed 10 ms after the first, or as soon as a batch is full. Bounded by what is
-/// in flight (at most one write per delivery is on its way), so it takes all that comes, also over an outage.
-/// Thread-safe.
+/// Outcomes that wait to be written: flushed 10 ms after the first, or as soon as a batch is full or one is `prompt`.
+/// Bounded by what is in flight (at most one write per delivery is on its way), so it takes all that comes, also over
+/// an outage. Thread-safe.
 class record_queue {
 public:
   static constexpr std::size_t batch_max = 1'024;
@@ -40,6 +40,7 @@ private:
   std::condition_variable drained_;
   std::deque<outcome_write> waiting_;
   std::size_t unwritten_ = 0; ///< waiting or being written
+  bool prompt_ = false;       ///< one that waits is
   bool closed_ = false;
 };
 

@@ -4,8 +4,13 @@ namespace postrider {
 
 void shard_table::take(std::span<const taken> shards, mono_time now) {
   const std::lock_guard lock{mutex_};
-  for (const auto& each : shards)
-    shards_.at(static_cast<std::size_t>(each.lease.shard)) = entry{each.lease, each.low_water, now, 0};
+  for (const auto& each : shards) {
+    const auto index = static_cast<std::size_t>(each.lease.shard);
+    // A fence of mine that I never heard of may stand on one of somebody else's.
+    const bool known = each.closable == any_fence || each.closable == last_fence_.at(index);
+    shards_.at(index) = entry{each.lease, each.low_water, known ? each.closable : 0, now, 0};
+    last_fence_.at(index) = each.lease.under;
+  }
 }
 
 void shard_table::drop(std::span<const shard_no> shards) {
@@ -44,7 +49,7 @@ std::vector<shard_table::sweep> shard_table::due_sweeps(mono_time now) const {
     if (!each || each->rounds_done == static_cast<int>(sweep_delays.size()))
       continue;
     if (now >= each->taken_at + sweep_delays[static_cast<std::size_t>(each->rounds_done)])
-      out.push_back({each->lease, each->low_water, each->rounds_done});
+      out.push_back({each->lease, each->low_water, each->rounds_done, each->closable});
   }
   return out;
 }

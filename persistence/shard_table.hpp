@@ -20,14 +20,19 @@ class shard_table {
 public:
   struct taken {
     shard_lease lease;
-    uuid low_water; ///< nil: not known
+    uuid low_water;     ///< nil: not known
+    fence closable = 0; ///< see `sweep`
   };
   /// What is to be swept now.
   struct sweep {
     shard_lease lease;
     uuid from; ///< lowest id whose first attempt may be open under another fence
     int round = 0;
+    /// Of which former fence nothing runs outside of this process's memory: what stands in an order is closed at once
+    /// under that one, else when it is past its deadline. `any_fence`: of all.
+    fence closable = 0;
   };
+  static constexpr fence any_fence = -1;
 
   void take(std::span<const taken> shards, mono_time now);
   void drop(std::span<const shard_no> shards);
@@ -48,11 +53,13 @@ private:
   struct entry {
     shard_lease lease;
     uuid low_water;
+    fence closable = 0;
     mono_time taken_at{};
     int rounds_done = 0;
   };
   mutable std::mutex mutex_;
   std::array<std::optional<entry>, shard_count> shards_;
+  std::array<fence, shard_count> last_fence_{}; ///< under which it was held here last
 };
 
 } // namespace postrider

@@ -32,12 +32,15 @@ struct lease_arrays {
     fences.add(lease.under);
   }
   binary_array shards{array_type::int2}, fences{array_type::int8};
+  binary_array closable{array_type::int8}; // of sweeps
 };
 
 lease_arrays leases_of(const std::vector<shard_table::sweep>& sweeps) {
   lease_arrays out;
-  for (const auto& each : sweeps)
+  for (const auto& each : sweeps) {
     out.add(each.lease);
+    out.closable.add(each.closable);
+  }
   return out;
 }
 
@@ -131,9 +134,9 @@ session_result<sweeper::swept_rows> sweeper::interrupt_claimed(session& on,
   swept_rows done;
   for (;;) {
     const auto victims = on.call([&](pqxx::connection_base& connection) {
-      const auto row = pqxx::nontransaction{connection}.exec_prepared1("interrupt_claimed", parameter(leases.shards),
-                                                                       parameter(leases.fences), sweep_batch,
-                                                                       attempt_deadline_max.count());
+      const auto row = pqxx::nontransaction{connection}.exec_prepared1(
+        "interrupt_claimed", parameter(leases.shards), parameter(leases.fences), sweep_batch,
+        attempt_deadline_max.count(), parameter(leases.closable));
       done.closed += row[1].as<std::size_t>();
       done.held &= read_shards(row[3]);
       return row[0].as<int>();

@@ -1,5 +1,6 @@
 #include "persistence/tenant_loader.hpp"
 
+#include "persistence/endpoint_columns.hpp"
 #include "persistence/endpoint_tls_columns.hpp"
 #include "persistence/lookup_sql.hpp"
 #include "persistence/parameters.hpp"
@@ -70,6 +71,7 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   out.breaker = read_breaker(row, out.timeout);
   if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
     out.rate_limit_per_s = rate.as<double>();
+  read_ordering(row, out);
   out.breaker_resets = row["breaker_resets"].as<std::uint32_t>();
   return out;
 }

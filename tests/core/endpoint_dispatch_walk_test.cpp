@@ -35,8 +35,10 @@ dispatch_world::sums walk(dispatch_world::conditions given) {
   BOOST_TEST(all.probes > seeds); // the walk went where it was meant to go
   BOOST_TEST(all.releases > seeds);
   BOOST_TEST(all.opened > seeds);
-  BOOST_TEST(all.rides > seeds);
-  BOOST_TEST(all.claims < 4 * (all.starts + all.releases));
+  if (given.order_keys == 0)
+    BOOST_TEST(all.rides > seeds);
+  if (given.order_keys == 0) // a round of all keys is many claims
+    BOOST_TEST(all.claims < 4 * (all.starts + all.releases));
   return all;
 }
 
@@ -66,6 +68,16 @@ BOOST_AUTO_TEST_CASE(every_delivery_ends_although_the_lease_moves_away_and_back)
 
 BOOST_AUTO_TEST_CASE(every_delivery_ends_although_all_of_that_comes_together) {
   walk({.outages = true, .lease_moves = true, .lease_blips = true});
+}
+
+BOOST_AUTO_TEST_CASE(in_order_every_delivery_ends_after_the_one_ahead_by_timers_alone) {
+  walk({.due_poll = false, .order_keys = 1});
+  walk({.due_poll = false, .order_keys = 5});
+}
+
+BOOST_AUTO_TEST_CASE(in_order_every_delivery_ends_after_the_one_ahead_although_all_of_that_comes_together) {
+  walk({.outages = true, .lease_moves = true, .lease_blips = true, .order_keys = 1});
+  walk({.outages = true, .lease_moves = true, .lease_blips = true, .order_keys = 7});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,8 +13,11 @@ namespace {
 
 constexpr milliseconds endpoint_timeout = 2s;
 
-dispatch_policy policy_of(std::mt19937_64& random) {
+dispatch_policy policy_of(std::mt19937_64& random, std::uint32_t order_keys) {
   dispatch_policy policy;
+  policy.ordered = order_keys > 0;
+  policy.one_key = order_keys == 1;
+  policy.attempt_lasts = endpoint_timeout;
   policy.max_in_flight = 1 + static_cast<std::uint32_t>(random() % 8);
   policy.claim_lasts = 20s;
   policy.retry = {.schedule = {}, .base = 200ms, .factor = 2, .delay_max = 3s, .attempts_max = 200};
@@ -31,12 +34,13 @@ dispatch_policy policy_of(std::mt19937_64& random) {
 } // namespace
 
 dispatch_world::dispatch_world(conditions given)
-    : given_{given}, random_{given.seed}, policy_{policy_of(random_)}, dispatch_{policy_} {}
+    : given_{given}, random_{given.seed}, policy_{policy_of(random_, given.order_keys)}, dispatch_{policy_} {}
 
 void dispatch_world::fail(const std::string& what) const {
   throw std::logic_error("seed " + std::to_string(given_.seed) + (given_.outages ? ", outages" : "") +
                          (given_.lease_moves ? ", lease moves" : "") + (given_.lease_blips ? ", lease blips" : "") +
-                         (given_.due_poll ? ", poll" : "") + ": " + what);
+                         (given_.due_poll ? ", poll" : "") +
+                         (given_.order_keys > 0 ? ", keys " + std::to_string(given_.order_keys) : "") + ": " + what);
 }
 
 void dispatch_world::later(milliseconds in, std::function<void()> what) {
@@ -111,12 +115,14 @@ void dispatch_world::new_event() {
     } else {
       made.due = wall_;
     }
+    if (given_.order_keys > 0)
+      made.place = order_place{++last_no_, given_.order_keys == 1 ? "" : std::to_string(below(given_.order_keys))};
     later(milliseconds{below(30)}, [this, id, rides, under] {
       if (rides) {
         on_their_way_.erase(id);
         dispatch_.committed({{id, dispatch_bench::event_of(100), rows_[id].seed, under}}, now(), out_);
       } else {
-        dispatch_.due(wall_, now(), out_);
+        tell_of(id);
       }
     });
   });
@@ -161,8 +167,8 @@ void dispatch_world::take_lease() {
   seen_.kept += dispatch_.under() == 0 && !moves_ ? dispatch_.ready() : 0;
   lease_ = returning_;
   for (auto& [id, each] : rows_) // the sweep of a take-over
-    if (each.state == delivery_state::in_flight && each.under != lease_)
-      interrupt(each);
+    if (each.state == delivery_state::in_flight && each.under != lease_ && !(each.place && each.due > wall_))
+      interrupt(each); // in order: only past its deadline
   dispatch_.own(lease_, now(), out_);
   later(milliseconds{500 + below(8'000)}, [this] { lose_lease(); });
 }
@@ -227,6 +233,8 @@ void dispatch_world::start(const dispatch_effects::start& each) {
     require(found.state == delivery_state::in_flight, "sent, but its row is not in flight");
     require(found.attempt_count == each.number, "sent under a number that is not the counted one");
   }
+  if (found.place)
+    check_turn(each.delivery, found);
   require(found.sent.insert(each.number).second, "one number was sent twice");
   const auto takes = weather_ == health::hanging && !over_ ? endpoint_timeout : milliseconds{1 + below(200)};
   later(takes, [this, each] { answer(each); });
@@ -307,7 +315,8 @@ bool dispatch_world::hits(const dispatch_effects::write& each, row& found) {
 
 void dispatch_world::claim(dispatch_effects::claim wanted, fence under) {
   ++seen_.claims;
-  require(under != 0 && wanted.limit > 0 && wanted.limit <= endpoint_dispatch::claim_max, "a claim out of its bounds");
+  require(under != 0 && (wanted.limit > 0 || wanted.order) && wanted.limit <= endpoint_dispatch::claim_max,
+          "a claim out of its bounds");
   later(milliseconds{below(20)}, [this, wanted, under] {
     auto answer = std::make_shared<claim_answer>(execute(wanted, under));
     later(milliseconds{below(20)}, [this, answer] { dispatch_.claimed(std::move(*answer), now(), out_); });
@@ -321,14 +330,16 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
   answer.owned = lease_ == under;
   if (!answer.available || !answer.owned)
     return answer;
+  if (wanted.order)
+    execute_in_order(wanted, under, answer);
   std::vector<std::pair<wall_time, delivery_id>> scheduled;
   for (const auto& [id, each] : rows_) {
-    if (!each.due)
+    if (!each.due || (wanted.order && each.place))
       continue;
     if (each.state != delivery_state::in_flight)
       scheduled.emplace_back(*each.due, id);
     else if (*each.due <= wall_)
-      answer.overdue.push_back({id, each.under, each.attempt_count, each.step});
+      answer.overdue.push_back({id, each.under, each.attempt_count, each.step, {}});
   }
   std::sort(scheduled.begin(), scheduled.end());
   for (const auto& [at, id] : scheduled) {
@@ -339,14 +350,20 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
       answer.next_due = answer.next_due ? std::min(*answer.next_due, at) : at;
       continue;
     }
-    move(each, delivery_input::claim);
-    each.under = under;
-    each.due = wanted.until;
-    each.changed = wall_;
-    ++each.attempt_count;
-    answer.claimed.push_back({id, dispatch_bench::event_of(100), each.attempt_count, each.step, each.seed});
+    answer.claimed.push_back(take(id, wanted, under));
   }
   return answer;
+}
+
+claimed_attempt dispatch_world::take(const delivery_id& id, const dispatch_effects::claim& wanted, fence under) {
+  auto& each = rows_.at(id);
+  move(each, delivery_input::claim);
+  each.under = under;
+  each.due = wanted.until;
+  each.changed = wall_;
+  ++each.attempt_count;
+  return {id,        dispatch_bench::event_of(100),           each.attempt_count, each.step,
+          each.seed, wanted.order ? each.place : std::nullopt};
 }
 
 // ---------------------------------------------------------------------------------------------- what must hold

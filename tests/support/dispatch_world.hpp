@@ -25,6 +25,7 @@ public:
     bool lease_blips = false; ///< it comes back under the same fence, held by nobody else meanwhile
     bool due_poll = true;     ///< hints each second; without them the dispatch has to wake up by itself
     std::uint32_t events = 60;
+    std::uint32_t order_keys = 0; ///< 0: parallel; 1: FIFO; else so many keys
   };
   explicit dispatch_world(conditions given);
 
@@ -47,6 +48,7 @@ private:
     wall_time changed{};
     std::set<std::uint32_t> recorded; // numbers of the attempts' rows
     std::set<std::uint32_t> sent;     // numbers that the endpoint saw
+    std::optional<order_place> place{};
   };
   enum class health : std::uint8_t { good, failing, hanging };
 
@@ -76,6 +78,11 @@ private:
   bool hits(const dispatch_effects::write& each, row& found);
   void claim(dispatch_effects::claim wanted, fence under);
   claim_answer execute(dispatch_effects::claim wanted, fence under);
+  void execute_in_order(const dispatch_effects::claim& wanted, fence under, claim_answer& answer);
+  claimed_attempt take(const delivery_id& id, const dispatch_effects::claim& wanted, fence under);
+  void tell_of(const delivery_id& id);
+  /// I9.
+  void check_turn(const delivery_id& id, const row& which);
   void interrupt(row& each);
   /// By the table of deliveries, or never.
   void move(row& each, delivery_input input);
@@ -107,6 +114,7 @@ private:
   bool away_ = false;
   bool over_ = false; // nothing new happens, all is well
   std::uint32_t made_ = 0;
+  std::int64_t last_no_ = 0; // of the order
   std::uint64_t timers_now_ = 0;
   sums seen_;
 };

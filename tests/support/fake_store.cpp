@@ -86,7 +86,8 @@ void fake_store::sweep() {
   jobs_.push_back([this] {
     for (auto& [id, each] : deliveries_) {
       const auto held = leases_.at(static_cast<std::size_t>(each.shard));
-      if (each.state == delivery_state::in_flight && held != 0 && each.under != held)
+      const bool may_run = each.place && each.next_attempt_at && *each.next_attempt_at > now_; // nothing is proved here
+      if (each.state == delivery_state::in_flight && held != 0 && each.under != held && !may_run)
         interrupt(each);
     }
   });
@@ -247,6 +248,8 @@ void fake_store::insert(accept_item& item) {
     } else {
       fresh.next_attempt_at = now_;
     }
+    if (each.order_key)
+      fresh.place = order_place{++order_counters_[each.endpoint], *each.order_key};
     ++counters_[fresh.tenant][index_of(fresh.state)];
     deliveries_.emplace(each.id, std::move(fresh));
   }

@@ -46,7 +46,8 @@ public:
       int http_status = 0;
       std::string excerpt{};
     };
-    std::vector<attempt> attempts{}; ///< in the order of their numbers
+    std::vector<attempt> attempts{};    ///< in the order of their numbers
+    std::optional<order_place> place{}; ///< of an ordered endpoint's
   };
 
   explicit fake_store(store_events& events);
@@ -118,6 +119,8 @@ private:
   std::size_t run_writes();
   record_result write(const outcome_write& write);
   claim_result claim_now(const claim_request& request);
+  void claim_in_order(const claim_request& request, claim_result& out);
+  claimed_delivery take(row& found, const claim_request& request);
   /// At once, or when the database is back.
   void keep(std::function<void()> job);
   void interrupt(row& found);
@@ -134,6 +137,7 @@ private:
   std::map<uuid, event_id> keys_;
   std::map<event_id, event_ptr> events_by_id_;
   std::map<delivery_id, row> deliveries_;
+  std::map<endpoint_no, std::int64_t> order_counters_;
   std::map<tenant_no, tenant_config_ptr> tenants_;
   std::map<tenant_no, std::array<std::int64_t, delivery_state_count>> counters_;
   std::map<endpoint_no, endpoint_runtime> runtimes_;

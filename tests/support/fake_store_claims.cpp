@@ -22,13 +22,16 @@ claim_result fake_store::claim_now(const claim_request& request) {
   out.owned = holds(request.shard, request.under);
   if (!out.owned)
     return out;
+  if (request.order)
+    claim_in_order(request, out);
   std::vector<row*> scheduled;
   for (auto& [id, each] : deliveries_) {
-    if (each.endpoint != request.endpoint || each.shard != request.shard || !each.next_attempt_at)
+    if (each.endpoint != request.endpoint || each.shard != request.shard || !each.next_attempt_at ||
+        (request.order && each.place))
       continue;
     if (each.state == delivery_state::in_flight) {
       if (*each.next_attempt_at <= request.now)
-        out.overdue_attempts.push_back({each.id, each.under, each.attempt_count, each.step});
+        out.overdue_attempts.push_back({each.id, each.under, each.attempt_count, each.step, {}});
     } else {
       scheduled.push_back(&each);
     }
@@ -43,13 +46,17 @@ claim_result fake_store::claim_now(const claim_request& request) {
       out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
       continue;
     }
-    move(*each, delivery_state::in_flight);
-    each->under = request.under;
-    each->next_attempt_at = request.attempt_deadline;
-    ++each->attempt_count;
-    out.claimed.push_back({each->id, each->what, each->attempt_count, each->step, each->seed});
+    out.claimed.push_back(take(*each, request));
   }
   return out;
+}
+
+claimed_delivery fake_store::take(row& found, const claim_request& request) {
+  move(found, delivery_state::in_flight);
+  found.under = request.under;
+  found.next_attempt_at = request.attempt_deadline;
+  ++found.attempt_count;
+  return {found.id, found.what, found.attempt_count, found.step, found.seed, {}};
 }
 
 void fake_store::interrupt(row& found) {
