@@ -116,9 +116,12 @@ std::map<tenant_no, std::int64_t> read_versions(const pqxx::result& rows) {
 } // namespace
 
 std::vector<prepared_sql> accept_statements() {
-  return {{"accept", accept_text(false)},         {"accept_midnight", accept_midnight_text(false)},
-          {"accept_in_order", accept_text(true)}, {"accept_in_order_midnight", accept_midnight_text(true)},
-          {"find_first", find_first_sql},         {"find_versions", find_versions_sql},
+  return {{"accept", accept_sql},
+          {"accept_midnight", accept_midnight_sql},
+          {"accept_in_order", accept_in_order_sql},
+          {"accept_in_order_midnight", accept_in_order_midnight_sql},
+          {"find_first", find_first_sql},
+          {"find_versions", find_versions_sql},
           {"find_rides", find_rides_sql}};
 }
 

@@ -120,6 +120,11 @@ with y as (
 )sql"} + accept_tail(ordered);
 }
 
+inline const std::string accept_sql = accept_text(false);
+inline const std::string accept_midnight_sql = accept_midnight_text(false);
+inline const std::string accept_in_order_sql = accept_text(true);
+inline const std::string accept_in_order_midnight_sql = accept_midnight_text(true);
+
 /// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a
 /// duplicate leaves its key in one of the two days.
 inline constexpr std::string_view find_first_sql = R"sql(

@@ -84,6 +84,11 @@ order by 1, 17
 )sql";
 }
 
+inline const std::string claim_sql = claim_text(false, false);
+inline const std::string claim_reaching_back_sql = claim_text(true, false);
+inline const std::string claim_unordered_sql = claim_text(false, true);
+inline const std::string claim_unordered_reaching_back_sql = claim_text(true, true);
+
 /// What claims whose answer was lost have taken is past its deadline at once: nobody knows of it. $1 shard  $2 endpoint
 /// $3 fence  $4 now  $5 the deadlines that these claims gave
 inline constexpr std::string_view expose_claimed_sql = R"sql(

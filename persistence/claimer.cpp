@@ -71,11 +71,13 @@ pqxx::result run_claim(pqxx::transaction_base& transaction, const claim_request&
 } // namespace
 
 std::vector<prepared_sql> claimer::statements() {
-  std::vector<prepared_sql> out{
-    {"claim", claim_text(false, false)},          {"claim_reaching_back", claim_text(true, false)},
-    {"claim_unordered", claim_text(false, true)}, {"claim_unordered_reaching_back", claim_text(true, true)},
-    {"expose_claimed", expose_claimed_sql},       {"interrupt_endpoint", interrupt_endpoint_sql},
-    {"close_deleted", close_deleted_sql}};
+  std::vector<prepared_sql> out{{"claim", claim_sql},
+                                {"claim_reaching_back", claim_reaching_back_sql},
+                                {"claim_unordered", claim_unordered_sql},
+                                {"claim_unordered_reaching_back", claim_unordered_reaching_back_sql},
+                                {"expose_claimed", expose_claimed_sql},
+                                {"interrupt_endpoint", interrupt_endpoint_sql},
+                                {"close_deleted", close_deleted_sql}};
   for (auto& each : ordered_claim_statements())
     out.push_back(std::move(each));
   return out;

@@ -58,7 +58,7 @@ claim_result read_rows(const pqxx::result& rows) {
 } // namespace
 
 std::vector<prepared_sql> ordered_claim_statements() {
-  return {{"claim_in_order", std::string{ordered_claim_sql}}};
+  return {{"claim_in_order", ordered_claim_sql}};
 }
 
 session_result<claim_result> claim_in_order(session& on, const claim_request& request) {

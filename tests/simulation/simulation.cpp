@@ -60,6 +60,11 @@ endpoint_config simulation::make_endpoint(endpoint_no no) {
   out.breaker.probe_timeout = out.timeout + chance.between(-400ms, 5'000ms);
   if (chance.chance(0.2))
     out.event_types = {"push"};
+  if (chance.chance(0.4)) {
+    out.ordering = chance.chance(0.5) ? delivery_ordering::fifo : delivery_ordering::fifo_per_key;
+    if (out.ordering == delivery_ordering::fifo_per_key)
+      out.order_key = parse_order_key_place("json:/group");
+  }
   return out;
 }
 

@@ -44,7 +44,7 @@ void simulation::submit(tenant_no tenant, const std::string& key, int tries) {
   request.source = "github";
   request.method = "POST";
   request.content_type = "application/json";
-  request.body = R"({"key":")" + key + R"("})";
+  request.body = R"({"key":")" + key + R"(","group":)" + std::to_string(key.back() % 4) + "}";
   request.headers = std::string{"X-GitHub-Event: "} + (key.back() % 3 == 0 ? "pull" : "push") +
                     "\r\nX-GitHub-Delivery: " + key +
                     "\r\nX-Hub-Signature-256: sha256=" + encode_hex(hmac_sha256(webhook_secret, request.body)) + "\r\n";

@@ -61,6 +61,31 @@ void stormy_sender::check_not_heard(const attempt_request& request) const {
              request.number);
 }
 
+void stormy_sender::end() {
+  ended_ = true;
+  for (const auto& [ticket, request] : running_)
+    leave_turn(request);
+}
+
+void stormy_sender::check_turn(const attempt_request& request) {
+  const auto& rows = around_.database.rows;
+  const auto* stored = rows.find(request.delivery);
+  if (!stored->place)
+    return;
+  const auto endpoint = request.endpoint->no;
+  if (!around_.in_order.emplace(std::pair{endpoint, stored->place->key}, request.delivery).second)
+    violated("I9: two requests of one key are under way at once: endpoint", endpoint);
+  for (const auto& each : rows.deliveries_of(endpoint))
+    if (each.place && each.place->key == stored->place->key && each.place->no < stored->place->no &&
+        !is_final(each.state))
+      violated("I9: a request is sent before the one ahead is final: endpoint, delivery, one ahead", endpoint,
+               around_.number_of(request.delivery), around_.number_of(each.id));
+}
+
+void stormy_sender::leave_turn(const attempt_request& request) {
+  std::erase_if(around_.in_order, [&](const auto& each) { return each.second == request.delivery; });
+}
+
 stormy_sender::answer stormy_sender::draw_answer(const attempt_request& request) {
   const auto& mood = around_.moods[request.endpoint->no];
   auto& chance = around_.chance;
@@ -106,6 +131,7 @@ void stormy_sender::first_byte(std::uint64_t ticket) {
   around_.note("request", around_.number_of(request.delivery), request.number,
                drawn.facts.http_status + static_cast<int>(drawn.facts.failure));
   check_not_heard(request);
+  check_turn(request);
   if (drawn.reaches)
     checks_.seen(request, drawn.facts);
   if (drawn.facts.retry_after)
@@ -122,6 +148,7 @@ void stormy_sender::end_attempt(std::uint64_t ticket, const attempt_facts& facts
   const auto found = running_.find(ticket);
   auto request = std::move(found->second);
   running_.erase(found);
+  leave_turn(request);
   attempt_result result;
   result.delivery = request.delivery;
   result.number = request.number;
@@ -143,6 +170,7 @@ void stormy_sender::abort(const delivery_port* owner, std::function<void(std::ve
     std::erase_if(running_, [&](const auto& each) {
       if (each.second.owner.get() != owner)
         return false;
+      leave_turn(each.second);
       attempt_result result;
       result.delivery = each.second.delivery;
       result.number = each.second.number;

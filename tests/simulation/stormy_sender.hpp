@@ -23,7 +23,7 @@ public:
   std::function<bool(tenant_no)> trusts;
   /// Whether the actors have been told long since that it is not theirs.
   std::function<bool(tenant_no)> told_lost;
-  void end() { ended_ = true; }
+  void end();
   [[nodiscard]] std::optional<milliseconds> retry_after(const delivery_id& delivery) const;
 
   void start(std::vector<attempt_request> attempts) override;
@@ -37,6 +37,9 @@ private:
   };
   void check_may_start(const attempt_request& request) const;
   void check_not_heard(const attempt_request& request) const;
+  /// I9, at the first byte; `leave_turn`: its request has ended.
+  void check_turn(const attempt_request& request);
+  void leave_turn(const attempt_request& request);
   answer draw_answer(const attempt_request& request);
   void first_byte(std::uint64_t ticket);
   void end_attempt(std::uint64_t ticket, const attempt_facts& facts, bool sent, wall_time started_at);

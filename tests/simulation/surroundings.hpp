@@ -90,7 +90,9 @@ public:
   shared_database database;
   std::map<endpoint_no, endpoint_mood> moods;
   std::map<endpoint_no, mono_time> resting_since; ///< paused or disabled by its tenant
-  mono_time call_failed_at{};                     ///< the last of STORE's that was not answered as it should
+  /// Requests under way of each endpoint and key, on whichever node: one at most.
+  std::map<std::pair<endpoint_no, std::string>, delivery_id> in_order;
+  mono_time call_failed_at{}; ///< the last of STORE's that was not answered as it should
 
 private:
   std::unordered_map<delivery_id, std::int64_t> numbers_;
