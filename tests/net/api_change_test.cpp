@@ -241,11 +241,10 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_change_of_an_endpoint_is_told_at_o
   CHECK_TEXTS(
     refused(path, R"({"secret":"whsec_MDEy","nope":1,"status":"paused","id":"x","breaker":{"state":"open","odd":1},)"
                   R"("url":"http://127.0.0.1/","headers":{"Webhook-Id":"x"},"max_in_flight":0,"filter":{"all":[]},)"
-                  R"("ordering":"fifo","priority":"high","signing":{"profile":"svix"}})"),
+                  R"("ordering":"lifo","priority":"high","signing":{"profile":"svix"}})"),
     "/secret read-only", "/nope unknown-field", "/status read-only", "/id read-only", "/breaker/odd unknown-field",
     "/url https-required", "/headers/Webhook-Id header-reserved", "/max_in_flight out-of-range",
-    "/filter not-supported-yet", "/ordering not-supported-yet", "/priority not-supported-yet",
-    "/signing not-supported-yet");
+    "/ordering bad-format", "/filter not-supported-yet", "/priority not-supported-yet", "/signing not-supported-yet");
   CHECK_TEXTS(refused(path, R"({"url":null})"), "/url required");
   CHECK_TEXTS(refused(path, R"({"url":"https://169.254.169.254/"})"), "/url endpoint-address-blocked");
   BOOST_TEST(patch(endpoints + "/ep_nonsense", "{}").status == 404);

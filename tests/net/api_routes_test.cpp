@@ -135,14 +135,14 @@ BOOST_AUTO_TEST_CASE(endpoints_are_validated_field_by_field) {
     call("POST", base + "/endpoints", admin,
          R"({"url":"http://example.com","event_types":["a.b*"],"headers":{"Host":"x","a b":"y"},)"
          R"("max_in_flight":0,"timeout_ms":1.5,"retry":{"schedule_s":[1],"base_ms":1},)"
-         R"("breaker":{"failure_rate":0,"foo":1},"filter":{},"ordering":"fifo","signing":{"profile":"svix"},)"
+         R"("breaker":{"failure_rate":0,"foo":1},"filter":{},"ordering":"lifo","signing":{"profile":"svix"},)"
          R"("secret":"abc!","priority":"medium"})");
   const std::vector<std::string> expected{"/url https-required",           "/event_types bad-format",
                                           "/headers/Host header-reserved", "/headers/a b bad-format",
                                           "/max_in_flight out-of-range",   "/timeout_ms wrong-type",
                                           "/retry/schedule_s bad-format",  "/breaker/failure_rate out-of-range",
-                                          "/breaker/foo unknown-field",    "/filter not-supported-yet",
-                                          "/ordering not-supported-yet",   "/signing not-supported-yet",
+                                          "/breaker/foo unknown-field",    "/ordering bad-format",
+                                          "/filter not-supported-yet",     "/signing not-supported-yet",
                                           "/secret secret-malformed"};
   BOOST_TEST(errors(wrong) == expected, boost::test_tools::per_element());
   for (const std::string url : {"https://127.0.0.1/x", "https://[::1]/", "https://169.254.169.254/latest"})
