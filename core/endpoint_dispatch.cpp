@@ -138,7 +138,7 @@ void endpoint_dispatch::withdraw(std::span<const delivery_id> deliveries, const 
         withdrawn_.insert(each);
       withdrawn_until_ = now.mono + withdrawn_lasts;
     } else if (it->second.at == phase::ready) {
-      std::erase(ready_, each);
+      drop_ready(each);
       release(each, it->second, now, out);
     }
   }
@@ -171,10 +171,10 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
 void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& out) {
   token_at_.reset();
   while (!ready_.empty() && sending_ < window()) {
-    const auto id = ready_.front();
+    const auto id = next_ready();
     auto& held = open_.at(id);
     if (held.claimed_until && *held.claimed_until <= now.wall) { // any claim may close it by now: it gets a time anew
-      ready_.pop_front();
+      pop_ready();
       release(id, held, now, out);
       continue;
     }
@@ -189,7 +189,7 @@ void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& o
       return;
     }
     sends_ = token.next;
-    ready_.pop_front();
+    pop_ready();
     held.at = phase::sending;
     held.sent_at = now.mono;
     ++sending_;
@@ -297,7 +297,23 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, const dis
   weight_ += weight;
   if (!withdrawn_.empty() && take_withdrawn(delivery, now.mono))
     return release(delivery, open_.at(delivery), now, out);
+  push_ready(delivery);
+}
+
+void endpoint_dispatch::push_ready(const delivery_id& delivery) {
   ready_.push_back(delivery);
+}
+
+delivery_id endpoint_dispatch::next_ready() const {
+  return ready_.front();
+}
+
+void endpoint_dispatch::pop_ready() {
+  ready_.pop_front();
+}
+
+void endpoint_dispatch::drop_ready(const delivery_id& delivery) {
+  std::erase(ready_, delivery);
 }
 
 bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time now) {

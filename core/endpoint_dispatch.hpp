@@ -261,6 +261,11 @@ private:
   };
 
   void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
+  // All that is ready goes through these; the entry is in open_.
+  void push_ready(const delivery_id& delivery);
+  [[nodiscard]] delivery_id next_ready() const;
+  void pop_ready();
+  void drop_ready(const delivery_id& delivery);
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] bool take_withdrawn(const delivery_id& delivery, mono_time now);
   static std::int64_t weight_of(const event_ptr& what) noexcept;
