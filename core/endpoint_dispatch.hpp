@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/circuit_breaker.hpp"
+#include "core/dispatch_lanes.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
 #include "core/outcome.hpp"
@@ -8,7 +9,6 @@
 #include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 
-#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -55,9 +55,10 @@ struct dispatch_policy {
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
   milliseconds claim_lasts{
-    90'000};                     ///< past it a claimed row is nobody's: its turn in the window, its request, its write
-  bool active = true;            ///< false: paused or disabled; nothing new is sent
-  milliseconds disable_after{0}; ///< 0: never
+    90'000}; ///< past it a claimed row is nobody's: its turn in the window, its request, its write
+  delivery_priority priority = delivery_priority::medium; ///< the lane of what rides
+  bool active = true;                                     ///< false: paused or disabled; nothing new is sent
+  milliseconds disable_after{0};                          ///< 0: never
 };
 
 /// `now` on both clocks, and chance.
@@ -79,6 +80,7 @@ struct claimed_attempt {
   std::uint32_t number = 0;
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
+  delivery_lane lane = delivery_lane::live_medium;
 };
 /// An in-flight row past its deadline, as the database shows it.
 struct overdue_attempt {
@@ -92,7 +94,8 @@ struct claim_answer {
   bool owned = true;
   fence under = 0; ///< that it was asked under
   std::vector<claimed_attempt> claimed;
-  std::optional<wall_time> next_due{};
+  std::optional<wall_time> next_due{}; ///< the earliest in any lane
+  lanes_due due_by_lane{};             ///< nothing: the lane of `next_due` is not known
   std::vector<overdue_attempt> overdue;
 };
 /// What became of one `dispatch_effects::write`.
@@ -146,6 +149,7 @@ struct dispatch_effects {
     std::optional<wall_time> backoff_before{}; ///< what waits on backoff since before that is taken too, due or not
     wall_time until{};                   ///< the attempts' deadline: becomes the rows' due time; never the same twice
     std::optional<wall_time> due_from{}; ///< nothing is known to be due before
+    by_lane<lane_turn> turns{};          ///< how the lanes share `limit`
   };
   std::vector<start> starts;
   std::vector<write> writes;
@@ -162,8 +166,9 @@ struct dispatch_effects {
 class endpoint_dispatch {
 public:
   static constexpr std::int64_t memory_max = 50LL << 20; ///< bytes of events in memory; how many: `room`, `lendable`
-  static constexpr std::uint32_t claim_max = 256;        ///< rows of one claim
-  static constexpr std::uint32_t room_max = 4'096;       ///< rows in memory
+  static constexpr std::int64_t background_memory_max = memory_max / 4 * 3; ///< retries and replays come up to here
+  static constexpr std::uint32_t claim_max = 256;                           ///< rows of one claim
+  static constexpr std::uint32_t room_max = 4'096;                          ///< rows in memory
   /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
   static constexpr milliseconds suspension_max{600'000};
   /// After a claim that failed, or a request that could not be sent.
@@ -233,9 +238,10 @@ public:
   /// The one it acted under last, for writes that are guarded by it; 0: none yet.
   [[nodiscard]] fence last_under() const noexcept { return under_; }
   [[nodiscard]] std::uint32_t sending() const noexcept { return sending_; }
-  [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
+  [[nodiscard]] std::size_t ready() const noexcept { return lanes_.ready(); }
+  [[nodiscard]] std::size_t ready(delivery_lane lane) const noexcept { return lanes_.ready(lane); }
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
-  [[nodiscard]] std::optional<wall_time> next_due() const noexcept { return next_due_; }
+  [[nodiscard]] std::optional<wall_time> next_due() const noexcept { return due_.earliest(); }
   [[nodiscard]] bool knows(const delivery_id& delivery) const { return open_.contains(delivery); }
   /// Its end is being written.
   [[nodiscard]] bool records(const delivery_id& delivery) const;
@@ -256,16 +262,17 @@ private:
     phase at = phase::ready;
     std::optional<wall_time> claimed_until{}; // nothing: it rode
     std::optional<wall_time> scheduled{};     // by the write that is being recorded
-    std::uint64_t ticket = 0;                 // of that write
+    delivery_lane lane = delivery_lane::live_medium;
+    bool failed = false;      // as that write says
+    std::uint64_t ticket = 0; // of that write
     mono_time sent_at{};
   };
 
   void hold(const delivery_id& delivery, entry value, const dispatch_now& now, dispatch_effects& out);
-  // All that is ready goes through these; the entry is in open_.
+  // All that becomes ready goes through this; the entry is in open_.
   void push_ready(const delivery_id& delivery);
-  [[nodiscard]] delivery_id next_ready() const;
-  void pop_ready();
-  void drop_ready(const delivery_id& delivery);
+  /// The lane whose turn it is; nothing: nothing that is ready may be sent beside what is.
+  [[nodiscard]] std::optional<delivery_lane> next_ready() const noexcept;
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] bool take_withdrawn(const delivery_id& delivery, mono_time now);
   static std::int64_t weight_of(const event_ptr& what) noexcept;
@@ -282,8 +289,8 @@ private:
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
   void look(const dispatch_now& now, dispatch_effects& out);
-  void ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
-           dispatch_effects& out);
+  void ask(const by_lane<std::uint32_t>& most, std::uint32_t limit, std::optional<wall_time> backoff_before,
+           const dispatch_now& now, dispatch_effects& out);
   /// What waits on backoff and may be claimed though it is not due: since before when.
   [[nodiscard]] std::optional<wall_time> backoff_before(const dispatch_now& now) const noexcept;
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
@@ -295,18 +302,21 @@ private:
   void disable(std::string_view reason, dispatch_effects& out);
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);
-  void schedule(wall_time at);
+  void schedule(wall_time at, std::optional<delivery_lane> lane = {});
+  /// How many rows of each lane a claim may bring now.
+  [[nodiscard]] by_lane<std::uint32_t> claimable(const dispatch_now& now) const noexcept;
   void count_completion(mono_time now);
+  [[nodiscard]] bool shares_by_lane() const noexcept { return gate_.state == breaker_state::closed; }
   [[nodiscard]] std::uint32_t claim_limit(mono_time now) const noexcept;
   /// How many may be ready, as the rate goes: those of now and of the next second, one at least.
   [[nodiscard]] std::int64_t affordable(mono_time now) const noexcept;
   void set_clock(const endpoint_clock& clock);
   void keep_clock(const dispatch_now& now, dispatch_effects& out);
-  [[nodiscard]] std::int64_t fitting() const noexcept;
+  [[nodiscard]] std::int64_t fitting(std::int64_t bytes) const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
 
   [[nodiscard]] bool wants_look() const noexcept {
-    return under() != 0 && !policy_.active && !draining_ && told_ && !looked_ && !claiming_ && next_due_;
+    return under() != 0 && !policy_.active && !draining_ && told_ && !looked_ && !claiming_ && due_.earliest();
   }
 
   dispatch_policy policy_;
@@ -324,7 +334,7 @@ private:
   std::optional<mono_time> suspended_since_{}; // not owned, as NODE or a claim says
   bool draining_ = false;
   std::unordered_map<delivery_id, entry> open_;
-  std::deque<delivery_id> ready_;             // every one of them is in open_ with phase ready
+  dispatch_lanes lanes_;                      // what is ready there is in open_ with phase ready
   std::unordered_set<delivery_id> withdrawn_; // not here when they were withdrawn
   mono_time withdrawn_until_{};
   std::uint32_t sending_ = 0;
@@ -338,9 +348,11 @@ private:
   bool looked_ = false;                         // under this fence, and nothing overdue was left
   wall_time claimed_until_{};                   // the deadline that the last claim gave its rows
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
-  std::optional<wall_time> next_due_{};
-  std::optional<wall_time> due_meanwhile_{}; // heard of while a claim runs, which may not have seen it
-  bool backlogged_ = false;                  // something was due at the last input
+  by_lane<std::uint32_t> claiming_most_{};      // what the running claim takes from each lane
+  lanes_due due_{};
+  lanes_due due_meanwhile_{};   // heard of while a claim runs, which may not have seen it
+  bool live_due_ = false;       // at the last input: first attempts, or what may be such
+  bool background_due_ = false; // retries or replays
   // completions in the current and the last full 100 ms
   mono_time slice_start_{};
   std::uint32_t slice_count_ = 0;
