@@ -45,6 +45,7 @@ void plan_deliveries(self_pointer self, accept_item& item) {
     planned.id = {state.random.next_id(at)};
     planned.endpoint = endpoint.no;
     planned.seed = state.random.next_seed();
+    planned.lane = live_lane(endpoint.priority);
     if (endpoint.status != endpoint_status::active)
       continue;
     planned.credit = taken_credit::from(state.given.plan->credits[i]);

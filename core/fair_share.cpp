@@ -1,6 +1,7 @@
 #include "core/fair_share.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace postrider {
 
@@ -60,10 +61,11 @@ void fair_share::serve(key which, std::uint64_t units) {
   if (found == keys_.end() || !found->second.working || units == 0)
     return;
   auto& mine = found->second;
-  turns_.erase({mine.tag, which});
+  auto turn = turns_.extract({mine.tag, which});
   now_ = std::max(now_, mine.tag);
   mine.tag += units * fair_stride(mine.weight);
-  turns_.emplace(mine.tag, which);
+  turn.value().first = mine.tag;
+  turns_.insert(std::move(turn));
 }
 
 void fair_share::forget_idle() {

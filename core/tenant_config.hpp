@@ -2,6 +2,7 @@
 
 #include "core/backoff.hpp"
 #include "core/circuit_breaker.hpp"
+#include "core/delivery_lane.hpp"
 #include "core/ids.hpp"
 #include "core/ingest_quota.hpp"
 #include "core/provider_scheme.hpp"
@@ -67,6 +68,7 @@ struct endpoint_config {
   std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
   std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
+  delivery_priority priority = delivery_priority::medium;
   endpoint_status status = endpoint_status::active;
   std::vector<secret> secrets; ///< newest first: each signs
   retry_policy retry = default_retry_policy();

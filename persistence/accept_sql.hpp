@@ -14,13 +14,13 @@ inline constexpr std::string_view accept_tail = R"sql(), e as (
   where (u.id in (select event_id from d)) is true
 ), x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status)
+                        shard, state, reason, last_reason, last_status, lane)
   select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
          case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
-         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0
+         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0, u.lane
   from (select v.*, ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
-        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[])
-             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence)
+        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::smallint[])
+             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, lane)
         where (v.event_id in (select event_id from d)) is true
         offset 0) u
   returning tenant_no, state
@@ -43,7 +43,7 @@ select (select count(*) from d), (select count(*) from x where state = 1)
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
 /// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
-/// fence or 0; $19 the batch's tenants, each once.
+/// fence or 0; $19 the batch's tenants, each once; $20 deliveries: lane.
 inline const std::string accept_sql = std::string{R"sql(
 with d as (
   insert into dedupe (key, event_id, day)

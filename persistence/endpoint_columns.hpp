@@ -17,7 +17,7 @@ inline constexpr const char* endpoint_config_columns =
   "e.no, e.id, e.url, e.event_types, e.source_nos,"
   " array(select h->>0 from jsonb_array_elements(e.headers) h) as header_names,"
   " array(select h->>1 from jsonb_array_elements(e.headers) h) as header_values,"
-  " e.max_in_flight, e.rate_limit_per_s, e.timeout_ms, e.status, e.retry is null as retry_default,"
+  " e.max_in_flight, e.priority, e.rate_limit_per_s, e.timeout_ms, e.status, e.retry is null as retry_default,"
   " array(select round(s::numeric * 1000)::bigint from jsonb_array_elements_text(e.retry->'schedule_s') s) as "
   "retry_schedule_ms,"
   " e.retry->>'base_ms' as retry_base_ms, e.retry->>'factor' as retry_factor, e.retry->>'max_ms' as retry_max_ms,"

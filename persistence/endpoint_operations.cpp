@@ -80,7 +80,8 @@ made_test test_endpoint(pqxx::transaction_base& transaction, const entered_tenan
               to_rfc3339(tenant.now) + "\"}";
   insert_events(transaction, tenant.no, {made});
   insert_deliveries(transaction, tenant.no, shard_of_tenant(transaction, tenant.no),
-                    {{later_delivery_id(made.id, endpoint.config.no), made.id, endpoint.config.no, tenant.now}});
+                    {{later_delivery_id(made.id, endpoint.config.no), made.id, endpoint.config.no, tenant.now,
+                      live_lane(endpoint.config.priority)}});
   audit(transaction, tenant.no, tenant.now, "endpoint.test", to_string(id));
   return {made.id, endpoint.config.no};
 }

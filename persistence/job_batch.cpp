@@ -34,7 +34,7 @@ constexpr const char* endpoint_sql =
   "select e.status, e.event_types, e.source_nos, t.shard, t.enabled from endpoint e join tenant t on t.no = e.tenant_no"
   " where e.no = $1 and e.deleted_at is null and t.deleted_at is null";
 constexpr const char* backlog_sql = "select count(*) from (select from delivery where shard = $1::smallint and "
-                                    "endpoint_no = $2 and next_attempt_at <= now()"
+                                    "endpoint_no = $2 and lane = 4 and next_attempt_at <= now()"
                                     " and state in (0, 2) order by next_attempt_at limit $3) d";
 constexpr const char* store_sql =
   "update job set stage = $2::smallint, endpoint_cursor = $3, id_cursor = $4::uuid, total = total + $5, done = done + "
@@ -155,7 +155,8 @@ job_batch change(pqxx::transaction_base& transaction, const running_job& job, co
     const auto now =
       from_unix_us(transaction.exec1("select (extract(epoch from now()) * 1000000)::bigint")[0].as<std::int64_t>());
     for (const auto& each : page.meant)
-      made.push_back({later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now});
+      made.push_back(
+        {later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now, delivery_lane::replay});
     out.changed = insert_deliveries(transaction, job.tenant, endpoint.shard, made);
   } else if (job.kind == job_kind::cancel) {
     const auto done = cancel_deliveries(transaction, job.tenant, page.meant, job.states,

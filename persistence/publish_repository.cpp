@@ -14,9 +14,9 @@ namespace {
 
 // Nobody changes its configuration until we commit; others may publish at the same time.
 constexpr const char* lock_sql = "select shard, enabled from tenant where no = $1 for share";
-constexpr const char* endpoints_sql =
-  "select no, status, event_types, source_nos, ordering from endpoint where tenant_no = $1 and deleted_at is null"
-  " and status < 2 order by no";
+constexpr const char* endpoints_sql = "select no, status, event_types, source_nos, ordering, priority from endpoint "
+                                      "where tenant_no = $1 and deleted_at is null"
+                                      " and status < 2 order by no";
 constexpr const char* midnight_sql = "select (now() at time zone 'UTC')::time < '00:01'";
 // As in persistence/accept_sql.hpp. $1 keys  $2 event ids  $3 days back
 constexpr const char* keys_sql = R"sql(
@@ -52,6 +52,7 @@ std::vector<target> read_targets(pqxx::transaction_base& transaction, const ente
     one.config.status = static_cast<endpoint_status>(row["status"].as<int>());
     one.config.event_types = read_texts(row["event_types"]);
     one.config.sources = read_numbers(row["source_nos"]);
+    one.config.priority = static_cast<delivery_priority>(row["priority"].as<int>());
     one.ordered = row["ordering"].as<int>() != 0;
   }
   return out;
@@ -152,6 +153,11 @@ std::vector<published_event> settle(pqxx::transaction_base& transaction, const e
   return out;
 }
 
+/// The event's own word counts, else the endpoint's.
+delivery_lane lane_of(const new_event& event, const endpoint_config& endpoint) {
+  return live_lane(event.priority ? static_cast<delivery_priority>(*event.priority) : endpoint.priority);
+}
+
 } // namespace
 
 publication publish(pqxx::transaction_base& transaction, const entered_tenant& tenant,
@@ -175,7 +181,8 @@ publication publish(pqxx::transaction_base& transaction, const entered_tenant& t
     const auto at = std::max(tenant.now, event.deliver_at.value_or(tenant.now));
     for (const auto& each : targets)
       if (matches(each.config, 0, event.type)) {
-        deliveries.push_back({later_delivery_id(id, each.config.no), id, each.config.no, at});
+        deliveries.push_back(
+          {later_delivery_id(id, each.config.no), id, each.config.no, at, lane_of(event, each.config)});
         if (at == tenant.now)
           due.insert(each.config.no);
       }

@@ -16,13 +16,14 @@ from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::sma
      u (id, type, provider_event_id, content_type, body, priority)
 )sql";
 
-// $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed
+// $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed  $8 lane
 constexpr const char* deliveries_sql = R"sql(
 with x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status)
-  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0
-  from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[]) u (id, event_id, endpoint_no, due, seed)
+                        shard, state, reason, last_reason, last_status, lane)
+  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0, u.lane
+  from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[], $8::smallint[])
+       u (id, event_id, endpoint_no, due, seed, lane)
   order by u.id
   on conflict do nothing
   returning tenant_no
@@ -62,17 +63,19 @@ void insert_events(pqxx::transaction_base& transaction, tenant_no tenant, const 
 std::int64_t insert_deliveries(pqxx::transaction_base& transaction, tenant_no tenant, shard_no shard,
                                const std::vector<made_delivery>& deliveries) {
   binary_array ids{array_type::uuid, deliveries.size(), 16}, events{array_type::uuid, deliveries.size(), 16};
-  binary_array endpoints{array_type::int8}, dues{array_type::timestamptz}, seeds{array_type::int4};
+  binary_array endpoints{array_type::int8}, dues{array_type::timestamptz}, seeds{array_type::int4},
+    lanes{array_type::int2};
   for (const auto& each : deliveries) {
     ids.add(each.id.value);
     events.add(each.event.value);
     endpoints.add(each.endpoint);
     dues.add(each.due);
     seeds.add(std::bit_cast<std::int32_t>(random_bytes<4>()));
+    lanes.add(static_cast<std::int16_t>(each.lane));
   }
   return transaction
     .exec_params1(deliveries_sql, tenant, static_cast<int>(shard), parameter(ids), parameter(events),
-                  parameter(endpoints), parameter(dues), parameter(seeds))[0]
+                  parameter(endpoints), parameter(dues), parameter(seeds), parameter(lanes))[0]
     .as<std::int64_t>();
 }
 

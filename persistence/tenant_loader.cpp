@@ -70,6 +70,7 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   out.breaker = read_breaker(row, out.timeout);
   if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
     out.rate_limit_per_s = rate.as<double>();
+  out.priority = static_cast<delivery_priority>(row["priority"].as<int>());
   out.breaker_resets = row["breaker_resets"].as<std::uint32_t>();
   return out;
 }

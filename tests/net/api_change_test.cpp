@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_change_of_an_endpoint_is_told_at_o
                   R"("ordering":"fifo","priority":"high","signing":{"profile":"svix"}})"),
     "/secret read-only", "/nope unknown-field", "/status read-only", "/id read-only", "/breaker/odd unknown-field",
     "/url https-required", "/headers/Webhook-Id header-reserved", "/max_in_flight out-of-range",
-    "/filter not-supported-yet", "/ordering not-supported-yet", "/priority not-supported-yet",
+    "/filter not-supported-yet", "/ordering not-supported-yet", "/priority endpoint-ordered",
     "/signing not-supported-yet");
   CHECK_TEXTS(refused(path, R"({"url":null})"), "/url required");
   CHECK_TEXTS(refused(path, R"({"url":"https://169.254.169.254/"})"), "/url endpoint-address-blocked");

@@ -1,5 +1,6 @@
 // What fake_store does besides accepting and recording.
 
+#include "tests/support/claim_choice.hpp"
 #include "tests/support/fake_store.hpp"
 
 #include <algorithm>
@@ -35,20 +36,22 @@ claim_result fake_store::claim_now(const claim_request& request) {
   }
   std::stable_sort(scheduled.begin(), scheduled.end(),
                    [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
-  for (auto* each : scheduled) {
-    const bool due =
-      *each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
-                                                each->updated_at < *request.backoff_before);
-    if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
-      continue;
-    }
+  by_lane<std::vector<row*>> reached;
+  for (auto* each : scheduled)
+    if (*each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
+                                                  each->updated_at < *request.backoff_before))
+      reached[postrider::index_of(each->lane)].push_back(each);
+  for (auto* each : test::choose_by_turns(reached, request.turns, request.limit)) {
     move(*each, delivery_state::in_flight);
     each->under = request.under;
     each->next_attempt_at = request.attempt_deadline;
     ++each->attempt_count;
-    out.claimed.push_back({each->id, each->what, each->attempt_count, each->step, each->seed});
+    out.claimed.push_back({each->id, each->what, each->attempt_count, each->step, each->seed, each->lane});
   }
+  for (const auto* each : scheduled)
+    if (each->state != delivery_state::in_flight)
+      out.due_by_lane.note(*each->next_attempt_at, each->lane);
+  out.next_due = out.due_by_lane.earliest();
   return out;
 }
 
