@@ -1,5 +1,7 @@
 #include "tests/support/conformance_steps.hpp"
 
+#include <map>
+
 namespace postrider::tests {
 
 namespace {
@@ -57,16 +59,20 @@ void a_failure_moves_to_the_retries_and_what_did_not_fail_stays(store_under_test
 
 void lanes_share_a_claim_by_weight_and_each_gives_its_oldest_first(store_under_test& on) {
   const auto tenant = on.add_tenant();
-  by_lane<std::vector<delivery_id>> waiting;
+  std::map<delivery_id, wall_time> due;
+  by_lane<std::vector<wall_time>> waiting;
   for (int i = 0; i < 10; ++i)
     for (const auto lane : {replay, retry, live_low, live_medium, live_high}) // the lightest are the oldest
-      waiting[index_of(lane)].push_back(wait_in(on, tenant, lane));
+    {
+      const auto id = wait_in(on, tenant, lane);
+      waiting[index_of(lane)].push_back(due[id] = read(on, id).next_attempt_at.value());
+    }
   const auto taken = claim(on, claim_of(on, tenant, 19));
   BOOST_TEST((count_lanes(taken) == lane_weights));
   by_lane<std::size_t> next{};
   for (const auto& each : taken.claimed) {
     const auto lane = index_of(each.lane);
-    BOOST_TEST((each.delivery == waiting[lane][next[lane]++]));
+    BOOST_TEST((due.at(each.delivery) == waiting[lane][next[lane]++]));
   }
   for (const auto lane : all_lanes)
     BOOST_TEST(taken.due_by_lane.in(lane).has_value());
