@@ -33,6 +33,9 @@ actor_status describe(delivery_self self) {
                   {"claims", static_cast<std::int64_t>(state.claims)},
                   {"claimed", static_cast<std::int64_t>(state.claimed)},
                   {"writes_missed", static_cast<std::int64_t>(state.missed)}};
+  for (const auto lane : all_lanes)
+    out.counters.emplace_back("ready_" + std::string{to_string(lane)},
+                              static_cast<std::int64_t>(state.dispatch->ready(lane)));
   auto& part = out.delivery.emplace(actor_status::delivery_part{});
   part.breaker_state = to_string(gate.state);
   part.breaker_since = state.breaker_since;

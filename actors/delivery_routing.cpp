@@ -134,6 +134,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.backoff_before = state.effects.wanted_claim->backoff_before;
   request.due_from = state.effects.wanted_claim->due_from;
   request.order = std::move(state.effects.wanted_claim->order);
+  request.turns = state.effects.wanted_claim->turns;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });
@@ -229,6 +230,7 @@ dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_
           .retry = endpoint.retry,
           .breaker = endpoint.breaker,
           .claim_lasts = 4 * endpoint.timeout + milliseconds{30'000},
+          .priority = endpoint.priority,
           .active = endpoint.status == endpoint_status::active,
           .disable_after = disable_after,
           .ordered = endpoint.ordering != delivery_ordering::parallel,
@@ -314,11 +316,12 @@ void on_claimed(delivery_self self, claim_result answer, fence under) {
   input.owned = answer.owned;
   input.under = under;
   input.next_due = answer.next_due;
+  input.due_by_lane = answer.due_by_lane;
   input.claimed.reserve(answer.claimed.size());
   state.claimed += answer.claimed.size();
   for (auto& each : answer.claimed)
     input.claimed.push_back(
-      {each.delivery, std::move(each.what), each.number, each.step, each.seed, std::move(each.place)});
+      {each.delivery, std::move(each.what), each.number, each.step, each.seed, each.lane, std::move(each.place)});
   for (auto& each : answer.overdue_attempts)
     input.overdue.push_back({each.delivery, each.under, each.number, each.step, std::move(each.place)});
   for (auto& each : answer.blocked)

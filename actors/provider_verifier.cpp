@@ -47,6 +47,7 @@ void plan_deliveries(self_pointer self, accept_item& item) {
     planned.endpoint = endpoint.no;
     planned.seed = state.random.next_seed();
     planned.order_key = order_key_for(endpoint, keys);
+    planned.lane = live_lane(endpoint.priority);
     if (endpoint.status != endpoint_status::active || planned.order_key)
       continue;
     planned.credit = taken_credit::from(state.given.plan->credits[i]);

@@ -4,6 +4,7 @@
 #include "actors/sender.hpp"
 #include "core/circuit_breaker.hpp"
 #include "core/delivery_state.hpp"
+#include "core/dispatch_lanes.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
 #include "core/order_book.hpp"
@@ -31,10 +32,12 @@ struct planned_delivery {
   delivery_id id;
   endpoint_no endpoint = 0;
   std::uint32_t seed = 0; ///< of its jitter
+  delivery_lane lane = delivery_lane::live_medium;
   bool ride = false; ///< in: a send credit was taken. Out: the row is committed `in_flight`, attempt 1, under `under`
   fence under = 0;   ///< the fence that lent the credit
   taken_credit credit{}; ///< opaque to STORE: comes back however the item ends, unless its owner settles it
-  /// Of an ordered endpoint: the key among whose deliveries it gets its place, in the order of commits. It never rides.
+  /// Of an ordered endpoint: the key among whose deliveries it gets its place, in the order of commits. It never rides,
+  /// and is in the lane of what stands in an order.
   std::optional<std::string> order_key{};
 };
 
@@ -75,6 +78,7 @@ using accept_item_ptr = std::unique_ptr<accept_item>;
 
 /// The end of one attempt, or another change of one delivery, as one guarded write: it changes the row only while the
 /// row is still in state `from` under `under`, at attempt `number`; then, and only then, the attempt's row exists.
+/// A failed attempt also moves the row to the lane `lane_after_failure`.
 /// State and fence alone would not tell the attempt from the delivery's next one, which a batch that is run again after
 /// a lost connection may meet.
 struct outcome_write {
@@ -131,6 +135,7 @@ struct claimed_delivery {
   std::uint32_t number = 0; ///< of the attempt that was just counted
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
+  delivery_lane lane = delivery_lane::live_medium;
   std::optional<order_place> place{}; ///< of an ordered endpoint's
 };
 
@@ -151,6 +156,9 @@ struct claim_request {
   std::optional<wall_time> due_from{};
   /// Of an ordered endpoint: which of what stands in its order is looked for (besides what stands in none).
   std::optional<order_look> order{};
+  /// How the lanes share `limit`: of each its `most`, oldest first; among them by tags that move on by
+  /// `fair_stride(lane_weights)` a row.
+  by_lane<lane_turn> turns{};
 };
 
 struct claim_result {
@@ -158,7 +166,8 @@ struct claim_result {
   bool owned = true;     ///< false: `under` is no longer the shard's fence
   std::vector<claimed_delivery> claimed;
   std::optional<wall_time>
-    next_due{}; ///< the earliest still scheduled for that endpoint afterwards, claimed ones left out
+    next_due{};            ///< the earliest still scheduled for that endpoint afterwards, claimed ones left out
+  lanes_due due_by_lane{}; ///< the same of each lane
   /// In-flight rows of that endpoint past their deadline: the actor closes as `interrupted` those that it does not
   /// know.
   struct overdue {

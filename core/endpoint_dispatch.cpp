@@ -5,13 +5,6 @@
 
 namespace postrider {
 
-namespace {
-
-// Ahead of all that can have been written by now, whatever the clocks differ.
-constexpr std::chrono::hours whole_backoff{24};
-
-} // namespace
-
 void dispatch_effects::clear() {
   starts.clear();
   writes.clear();
@@ -70,7 +63,9 @@ void endpoint_dispatch::committed(std::vector<committed_ride> rides, const dispa
       suspend(now.mono);
     }
     if (ride.under == under_) // else it was taken over meanwhile: the row is another's to close
-      hold(ride.delivery, {.what = std::move(ride.what), .seed = ride.seed, .under = ride.under}, {}, now, out);
+      hold(ride.delivery,
+           {.what = std::move(ride.what), .seed = ride.seed, .under = ride.under, .lane = live_lane(policy_.priority)},
+           {}, now, out);
   }
   advance(now, out);
 }
@@ -80,46 +75,6 @@ void endpoint_dispatch::due(wall_time at, const dispatch_now& now, dispatch_effe
   schedule(at);
   if (policy_.one_key)
     book_.expect({}, at);
-  advance(now, out);
-}
-
-void endpoint_dispatch::claimed(claim_answer answer, const dispatch_now& now, dispatch_effects& out) {
-  claiming_ = false;
-  note_look(answer, now);
-  if (!answer.available) {
-    claim_not_before_ = now.mono + claim_retry_delay;
-    schedule(now.wall);
-  } else if (!answer.owned) {
-    if (answer.under == under_)
-      suspend(now.mono);
-  } else {
-    claim_not_before_.reset();
-    if (answer.under == under_)
-      looked_ = answer.overdue.empty() && !answer.look_on; // else there may be more than a page of them
-    next_due_ = answer.next_due;
-    if (due_meanwhile_)
-      schedule(*due_meanwhile_);
-    const auto writes = out.writes.size();
-    for (auto& each : answer.claimed)
-      if (answer.under == under_)
-        hold(each.delivery,
-             {.what = std::move(each.what),
-              .number = each.number,
-              .step = each.step,
-              .seed = each.seed,
-              .under = answer.under,
-              .claimed_until = claimed_until_,
-              .ordered = each.place.has_value()},
-             each.place ? std::optional{std::move(each.place->key)} : std::nullopt, now, out);
-    close_overdue(answer.overdue, now, out);
-    // A claim that brought nothing although there should be something must not be followed by the same at once.
-    const bool barren = answer.claimed.empty() && out.writes.size() == writes && !due_meanwhile_;
-    if (barren && claiming_backoff_ && !(policy_.ordered && book_.looks_around()))
-      catch_up_.reset();
-    if (barren && !policy_.ordered && next_due_ && (*next_due_ <= now.wall || gate_.state == breaker_state::half_open))
-      claim_not_before_ = now.mono + claim_retry_delay;
-  }
-  due_meanwhile_.reset();
   advance(now, out);
 }
 
@@ -145,7 +100,7 @@ void endpoint_dispatch::withdraw(std::span<const delivery_id> deliveries, const 
         withdrawn_.insert(each);
       withdrawn_until_ = now.mono + withdrawn_lasts;
     } else if (it->second.at == phase::ready || it->second.at == phase::behind) {
-      std::erase(ready_, each);
+      lanes_.erase(it->second.lane, each);
       release(each, it->second, now, out);
     }
   }
@@ -161,7 +116,8 @@ void endpoint_dispatch::drain(const dispatch_now& now, dispatch_effects& out) {
 
 void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) {
   keep_clock(now, out);
-  backlogged_ = next_due_ && *next_due_ <= now.wall;
+  live_due_ = due_.live_by(now.wall);
+  background_due_ = due_.background_by(now.wall);
   if (suspended_since_ && now.mono - *suspended_since_ >= suspension_max)
     forget_ready(now.wall);
   // A release is guarded by its fence: it may be written although the shard is not owned at this moment.
@@ -177,13 +133,13 @@ void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) 
 
 void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& out) {
   token_at_.reset();
-  while (!ready_.empty() && sending_ < window()) {
-    const auto id = ready_.front();
+  while (const auto lane = next_ready()) {
+    const auto id = lanes_.front(*lane);
     auto& held = open_.at(id);
     // Any claim may close it by then: it gets a time anew.
     if (held.claimed_until &&
         *held.claimed_until <= now.wall + (held.ordered ? policy_.attempt_lasts : milliseconds{0})) {
-      ready_.pop_front();
+      lanes_.drop_front(*lane);
       release(id, held, now, out);
       continue;
     }
@@ -198,75 +154,12 @@ void endpoint_dispatch::start_ready(const dispatch_now& now, dispatch_effects& o
       return;
     }
     sends_ = token.next;
-    ready_.pop_front();
+    lanes_.start_front(*lane);
     held.at = phase::sending;
     held.sent_at = now.mono;
     ++sending_;
     out.starts.push_back({id, held.number, gate_.epoch, held.what});
   }
-}
-
-std::optional<wall_time> endpoint_dispatch::backoff_before(const dispatch_now& now) const noexcept {
-  if (gate_.state == breaker_state::half_open) // if nothing is due, the oldest in backoff is the probe
-    return now.wall + whole_backoff;
-  return gate_.state == breaker_state::closed ? catch_up_ : std::nullopt;
-}
-
-void endpoint_dispatch::want_claim(const dispatch_now& now, dispatch_effects& out) {
-  if (claiming_ || (!next_due_ && !catch_up_) || gate_.state == breaker_state::open || is_held(clock_, now.mono) ||
-      (claim_not_before_ && now.mono < *claim_not_before_))
-    return;
-  const bool due_now = next_due_ && *next_due_ <= now.wall;
-  const auto backoff = backoff_before(now);
-  if (!due_now && !backoff)
-    return;
-  const auto limit = std::min<std::int64_t>(claim_limit(now.mono), fitting());
-  if (limit <= 0)
-    return;
-  // A probe is what is due, if anything is.
-  const bool reach_back = backoff && !(due_now && gate_.state == breaker_state::half_open);
-  ask(static_cast<std::uint32_t>(limit), reach_back ? backoff : std::nullopt, now, out);
-}
-
-// Not sent, but not left as if it were under way either: what a former owner had in flight is closed, and waits.
-void endpoint_dispatch::look(const dispatch_now& now, dispatch_effects& out) {
-  if (*next_due_ > now.wall || (claim_not_before_ && now.mono < *claim_not_before_))
-    return;
-  if (!policy_.ordered)
-    return ask(0, std::nullopt, now, out);
-  book_.look_around();
-  if (book_.wants_look(now.wall, now.mono))
-    ask(0, std::nullopt, now, out, book_.look(false, now.wall, now.mono));
-}
-
-void endpoint_dispatch::ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now,
-                            dispatch_effects& out, std::optional<order_look> order) {
-  claiming_ = true;
-  claiming_backoff_ = backoff_before.has_value();
-  claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
-  out.wanted_claim = dispatch_effects::claim{limit, backoff_before, claimed_until_, next_due_, std::move(order)};
-}
-
-// How many rows the window, or the breaker, has use for.
-std::uint32_t endpoint_dispatch::claim_limit(mono_time now) const noexcept {
-  if (gate_.state == breaker_state::half_open) {
-    // Requests from before the breaker opened only take up places: a probe does not wait for their end.
-    if (gate_.probes_running > 0 || !ready_.empty() || sending_ >= window())
-      return 0;
-    const auto probes = policy_.breaker.probes;
-    const auto missing = probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1;
-    return std::min({claim_max, missing, window() - sending_});
-  }
-  if (ready_.size() >= window() || open_.size() >= room())
-    return 0;
-  const auto limit = std::min(claim_max, room() - static_cast<std::uint32_t>(open_.size()));
-  const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(paid, 0, limit));
-}
-
-// How many more events fit into `memory_max`; one always does, while the bound is not reached.
-std::int64_t endpoint_dispatch::fitting() const noexcept {
-  return weight_ >= memory_max ? 0 : std::max<std::int64_t>((memory_max - weight_) / typical_, 1);
 }
 
 breaker_step endpoint_dispatch::move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now,
@@ -294,10 +187,13 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, std::opti
   typical_ = std::max(weight, typical_ - typical_ / 8);
   const auto it = open_.find(delivery);
   if (it == open_.end()) {
+    lanes_.hold(value.lane);
     open_.emplace(delivery, std::move(value));
   } else if (it->second.at == phase::recording) {
     // Its write is committed, or nobody could have claimed the row: only the word of it is still on the way.
     weight_ -= weight_of(it->second.what);
+    lanes_.forget(it->second.lane);
+    lanes_.hold(value.lane);
     it->second = std::move(value);
   } else if (it->second.under == value.under) {
     return; // held already
@@ -313,9 +209,20 @@ void endpoint_dispatch::hold(const delivery_id& delivery, entry value, std::opti
   weight_ += weight;
   line_up(delivery, std::move(key));
   if (!withdrawn_.empty() && take_withdrawn(delivery, now.mono)) {
-    std::erase(ready_, delivery);
-    release(delivery, open_.at(delivery), now, out);
+    auto& held = open_.at(delivery);
+    lanes_.erase(held.lane, delivery);
+    release(delivery, held, now, out);
   }
+}
+
+void endpoint_dispatch::push_ready(const delivery_id& delivery) {
+  lanes_.push(open_.at(delivery).lane, delivery);
+}
+
+std::optional<delivery_lane> endpoint_dispatch::next_ready() const noexcept {
+  if (sending_ >= window())
+    return std::nullopt;
+  return shares_by_lane() ? lanes_.next(window(), background_due_) : lanes_.next_of_all();
 }
 
 bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time now) {
@@ -326,16 +233,14 @@ bool endpoint_dispatch::take_withdrawn(const delivery_id& delivery, mono_time no
 
 void endpoint_dispatch::forget_ready(wall_time now) {
   const auto behind = book_.cut_behind();
-  for (const auto& id : ready_) {
+  const auto drop = [&](const delivery_id& id) {
     book_.cut(id);
     book_.left(id, std::nullopt, now);
     forget(open_.find(id));
-  }
-  for (const auto& id : behind) {
-    book_.left(id, std::nullopt, now);
-    forget(open_.find(id));
-  }
-  ready_.clear();
+  };
+  lanes_.take_all(drop);
+  for (const auto& id : behind)
+    drop(id);
 }
 
 void endpoint_dispatch::suspend(mono_time now) {
@@ -345,28 +250,11 @@ void endpoint_dispatch::suspend(mono_time now) {
 
 void endpoint_dispatch::forget(std::unordered_map<delivery_id, entry>::iterator it) {
   weight_ -= weight_of(it->second.what);
+  lanes_.forget(it->second.lane);
   open_.erase(it);
 }
 
-void endpoint_dispatch::schedule(wall_time at) {
-  next_due_ = next_due_ ? std::min(*next_due_, at) : at;
-  if (claiming_)
-    due_meanwhile_ = due_meanwhile_ ? std::min(*due_meanwhile_, at) : at;
-}
-
 // ------------------------------------------------------------------------------------------------ views
-
-std::uint32_t endpoint_dispatch::room() const noexcept {
-  return std::min(room_max, 2 * window() + std::max(last_slice_, slice_count_));
-}
-
-std::int64_t endpoint_dispatch::lendable(std::int64_t taken, mono_time now) const noexcept {
-  if (!may_send() || policy_.ordered || gate_.state != breaker_state::closed || is_held(clock_, now))
-    return 0;
-  const auto all = static_cast<std::int64_t>(room()) / (backlogged_ ? 2 : 1) - static_cast<std::int64_t>(open_.size());
-  const auto paid = affordable(now) - static_cast<std::int64_t>(ready_.size());
-  return std::max<std::int64_t>(0, std::min({all, fitting(), paid}) - taken);
-}
 
 bool endpoint_dispatch::records(const delivery_id& delivery) const {
   const auto it = open_.find(delivery);
@@ -388,10 +276,11 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     consider(*gate_.next_at);
   if (suspended_since_ && granted_)
     consider(*suspended_since_ + claim_retry_delay);
-  else if (suspended_since_ && !ready_.empty())
+  else if (suspended_since_ && ready() > 0)
     consider(*suspended_since_ + suspension_max);
   if (wants_look()) {
-    const auto look_at = *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
+    const auto due = *due_.earliest();
+    const auto look_at = due <= now.wall ? now.mono : now.mono + (due - now.wall);
     consider(claim_not_before_ ? std::max(look_at, *claim_not_before_) : look_at);
     if (policy_.ordered)
       at = std::max(*at, book_.look_at(now.wall, now.mono).value_or(*at));
@@ -408,8 +297,9 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     if (const auto look_at = book_.look_at(now.wall, now.mono); look_at && !claiming_ && *look_at > now.mono)
       consider(claim_not_before_ ? std::max(*look_at, *claim_not_before_) : *look_at);
   }
-  if (!claiming_ && gate_.state != breaker_state::open && (next_due_ || catch_up_)) {
-    auto claim_at = backoff_before(now) || *next_due_ <= now.wall ? now.mono : now.mono + (*next_due_ - now.wall);
+  if (const auto due = due_.earliest_in(claimable(now));
+      !claiming_ && gate_.state != breaker_state::open && (due || catch_up_)) {
+    auto claim_at = backoff_before(now) || !due || *due <= now.wall ? now.mono : now.mono + (*due - now.wall);
     if (claim_not_before_)
       claim_at = std::max(claim_at, *claim_not_before_);
     if (claim_at > now.mono) // else it waits for room, and a message makes that

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/circuit_breaker.hpp"
+#include "core/dispatch_lanes.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
 #include "core/order_book.hpp"
@@ -9,7 +10,6 @@
 #include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 
-#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -57,11 +57,12 @@ struct dispatch_policy {
   retry_policy retry = default_retry_policy();
   breaker_policy breaker{};
   milliseconds claim_lasts{
-    90'000};                     ///< past it a claimed row is nobody's: its turn in the window, its request, its write
-  bool active = true;            ///< false: paused or disabled; nothing new is sent
-  milliseconds disable_after{0}; ///< 0: never
-  bool ordered = false;          ///< claims go by keys (core/order_book.hpp)
-  bool one_key = false;          ///< ordered, and all it gets is of the empty key
+    90'000}; ///< past it a claimed row is nobody's: its turn in the window, its request, its write
+  delivery_priority priority = delivery_priority::medium; ///< the lane of what rides
+  bool active = true;                                     ///< false: paused or disabled; nothing new is sent
+  milliseconds disable_after{0};                          ///< 0: never
+  bool ordered = false;                                   ///< claims go by keys (core/order_book.hpp)
+  bool one_key = false;                                   ///< ordered, and all it gets is of the empty key
   milliseconds attempt_lasts{0}; ///< one's own deadline: an ordered one must be over before its claim is
 };
 
@@ -84,6 +85,7 @@ struct claimed_attempt {
   std::uint32_t number = 0;
   std::uint32_t step = 0;
   std::uint32_t seed = 0;
+  delivery_lane lane = delivery_lane::live_medium;
   std::optional<order_place> place{}; ///< of an ordered one
 };
 /// An in-flight row past its deadline, as the database shows it.
@@ -99,7 +101,8 @@ struct claim_answer {
   bool owned = true;
   fence under = 0; ///< that it was asked under
   std::vector<claimed_attempt> claimed;
-  std::optional<wall_time> next_due{};
+  std::optional<wall_time> next_due{}; ///< the earliest in any lane
+  lanes_due due_by_lane{};             ///< nothing: the lane of `next_due` is not known
   std::vector<overdue_attempt> overdue;
   struct blocked_key {
     std::string key;
@@ -160,6 +163,7 @@ struct dispatch_effects {
     std::optional<wall_time> backoff_before{}; ///< what waits on backoff since before that is taken too, due or not
     wall_time until{};                   ///< the attempts' deadline: becomes the rows' due time; never the same twice
     std::optional<wall_time> due_from{}; ///< nothing is known to be due before
+    by_lane<lane_turn> turns{};          ///< how the lanes share `limit`
     std::optional<order_look> order{};   ///< of an ordered endpoint: what is in order; besides that, what is not
   };
   std::vector<start> starts;
@@ -177,8 +181,9 @@ struct dispatch_effects {
 class endpoint_dispatch {
 public:
   static constexpr std::int64_t memory_max = 50LL << 20; ///< bytes of events in memory; how many: `room`, `lendable`
-  static constexpr std::uint32_t claim_max = 256;        ///< rows of one claim
-  static constexpr std::uint32_t room_max = 4'096;       ///< rows in memory
+  static constexpr std::int64_t background_memory_max = memory_max / 4 * 3; ///< retries and replays come up to here
+  static constexpr std::uint32_t claim_max = 256;                           ///< rows of one claim
+  static constexpr std::uint32_t room_max = 4'096;                          ///< rows in memory
   /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
   static constexpr milliseconds suspension_max{600'000};
   /// After a claim that failed, or a request that could not be sent.
@@ -250,11 +255,13 @@ public:
   /// The one it acted under last, for writes that are guarded by it; 0: none yet.
   [[nodiscard]] fence last_under() const noexcept { return under_; }
   [[nodiscard]] std::uint32_t sending() const noexcept { return sending_; }
-  [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
+  [[nodiscard]] std::size_t ready() const noexcept { return lanes_.ready(); }
+  [[nodiscard]] std::size_t ready(delivery_lane lane) const noexcept { return lanes_.ready(lane); }
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
   [[nodiscard]] std::optional<wall_time> next_due() const noexcept {
+    const auto due = due_.earliest();
     const auto expected = book_.expected_at();
-    return next_due_ && expected ? std::min(*next_due_, *expected) : next_due_ ? next_due_ : expected;
+    return due && expected ? std::min(*due, *expected) : due ? due : expected;
   }
   [[nodiscard]] bool knows(const delivery_id& delivery) const { return open_.contains(delivery); }
   /// Its end is being written.
@@ -276,7 +283,9 @@ private:
     phase at = phase::ready;
     std::optional<wall_time> claimed_until{}; // nothing: it rode
     std::optional<wall_time> scheduled{};     // by the write that is being recorded
-    std::uint64_t ticket = 0;                 // of that write
+    delivery_lane lane = delivery_lane::live_medium;
+    bool failed = false;      // as that write says
+    std::uint64_t ticket = 0; // of that write
     mono_time sent_at{};
     bool ordered = false; // it is in the book
   };
@@ -289,6 +298,10 @@ private:
   void next_in_line(const delivery_id& delivery, std::optional<wall_time> due, const dispatch_now& now);
   void want_ordered_claim(const dispatch_now& now, dispatch_effects& out);
   void note_look(claim_answer& answer, const dispatch_now& now);
+  // All that becomes ready goes through this; the entry is in open_.
+  void push_ready(const delivery_id& delivery);
+  /// The lane whose turn it is; nothing: nothing that is ready may be sent beside what is.
+  [[nodiscard]] std::optional<delivery_lane> next_ready() const noexcept;
   void close_overdue(std::span<const overdue_attempt> rows, const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] bool take_withdrawn(const delivery_id& delivery, mono_time now);
   static std::int64_t weight_of(const event_ptr& what) noexcept;
@@ -305,8 +318,8 @@ private:
   void release_ready(const dispatch_now& now, dispatch_effects& out);
   void want_claim(const dispatch_now& now, dispatch_effects& out);
   void look(const dispatch_now& now, dispatch_effects& out);
-  void ask(std::uint32_t limit, std::optional<wall_time> backoff_before, const dispatch_now& now, dispatch_effects& out,
-           std::optional<order_look> order = std::nullopt);
+  void ask(const by_lane<std::uint32_t>& most, std::uint32_t limit, std::optional<wall_time> backoff_before,
+           const dispatch_now& now, dispatch_effects& out, std::optional<order_look> order = std::nullopt);
   /// What waits on backoff and may be claimed though it is not due: since before when.
   [[nodiscard]] std::optional<wall_time> backoff_before(const dispatch_now& now) const noexcept;
   void finish(const finished_attempt& result, std::int32_t index, const dispatch_now& now, dispatch_effects& out);
@@ -318,18 +331,23 @@ private:
   void disable(std::string_view reason, dispatch_effects& out);
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);
-  void schedule(wall_time at);
+  void schedule(wall_time at, std::optional<delivery_lane> lane = {});
+  /// How many rows of each lane a claim may bring now.
+  [[nodiscard]] by_lane<std::uint32_t> claimable(const dispatch_now& now) const noexcept;
   void count_completion(mono_time now);
+  [[nodiscard]] bool shares_by_lane() const noexcept {
+    return gate_.state == breaker_state::closed && !policy_.ordered;
+  }
   [[nodiscard]] std::uint32_t claim_limit(mono_time now) const noexcept;
   /// How many may be ready, as the rate goes: those of now and of the next second, one at least.
   [[nodiscard]] std::int64_t affordable(mono_time now) const noexcept;
   void set_clock(const endpoint_clock& clock);
   void keep_clock(const dispatch_now& now, dispatch_effects& out);
-  [[nodiscard]] std::int64_t fitting() const noexcept;
+  [[nodiscard]] std::int64_t fitting(std::int64_t bytes) const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
 
   [[nodiscard]] bool wants_look() const noexcept {
-    return under() != 0 && !policy_.active && !draining_ && told_ && !looked_ && !claiming_ && next_due_;
+    return under() != 0 && !policy_.active && !draining_ && told_ && !looked_ && !claiming_ && due_.earliest();
   }
 
   dispatch_policy policy_;
@@ -347,7 +365,7 @@ private:
   std::optional<mono_time> suspended_since_{}; // not owned, as NODE or a claim says
   bool draining_ = false;
   std::unordered_map<delivery_id, entry> open_;
-  std::deque<delivery_id> ready_;             // every one of them is in open_ with phase ready
+  dispatch_lanes lanes_;                      // what is ready there is in open_ with phase ready
   std::unordered_set<delivery_id> withdrawn_; // not here when they were withdrawn
   mono_time withdrawn_until_{};
   order_book book_;
@@ -362,9 +380,11 @@ private:
   bool looked_ = false;                         // under this fence, and nothing overdue was left
   wall_time claimed_until_{};                   // the deadline that the last claim gave its rows
   std::optional<mono_time> claim_not_before_{}; // after a claim that failed
-  std::optional<wall_time> next_due_{};
-  std::optional<wall_time> due_meanwhile_{}; // heard of while a claim runs, which may not have seen it
-  bool backlogged_ = false;                  // something was due at the last input
+  by_lane<std::uint32_t> claiming_most_{};      // what the running claim takes from each lane
+  lanes_due due_{};
+  lanes_due due_meanwhile_{};   // heard of while a claim runs, which may not have seen it
+  bool live_due_ = false;       // at the last input: first attempts, or what may be such
+  bool background_due_ = false; // retries or replays
   // completions in the current and the last full 100 ms
   mono_time slice_start_{};
   std::uint32_t slice_count_ = 0;

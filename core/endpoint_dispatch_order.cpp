@@ -16,7 +16,7 @@ void endpoint_dispatch::due_keys(std::span<const std::string> keys, const dispat
 
 void endpoint_dispatch::line_up(const delivery_id& delivery, std::optional<std::string> key) {
   if (!key || book_.add(delivery, std::move(*key)))
-    ready_.push_back(delivery);
+    push_ready(delivery);
   else
     open_.at(delivery).at = phase::behind;
 }
@@ -39,7 +39,7 @@ void endpoint_dispatch::next_in_line(const delivery_id& delivery, std::optional<
   if (!next)
     return;
   open_.at(*next).at = phase::ready;
-  ready_.push_back(*next);
+  push_ready(*next);
 }
 
 // Something that is due and nobody says of which key is looked for all around, and with it what has no place in the
@@ -48,20 +48,22 @@ void endpoint_dispatch::want_ordered_claim(const dispatch_now& now, dispatch_eff
   if (claiming_ || gate_.state == breaker_state::open || is_held(clock_, now.mono) ||
       (claim_not_before_ && now.mono < *claim_not_before_))
     return;
-  if (next_due_ && *next_due_ <= now.wall)
+  if (const auto due = due_.earliest(); due && *due <= now.wall)
     book_.look_around();
   const bool due_now = book_.wants_look(now.wall, now.mono);
   const bool probe = gate_.state == breaker_state::half_open;
   if (!due_now && !probe)
     return;
-  const auto limit = std::min<std::int64_t>(claim_limit(now.mono), fitting());
+  const auto limit = std::min<std::int64_t>(claim_limit(now.mono), fitting(memory_max));
   if (limit <= 0)
     return;
   auto look = book_.look(probe && !due_now, now.wall, now.mono);
   if (look.keys.empty() && !look.from)
     return;
   // A probe is what is due, if anything is.
-  ask(static_cast<std::uint32_t>(limit), probe && due_now ? std::nullopt : backoff_before(now), now, out,
+  by_lane<std::uint32_t> most{};
+  most.fill(static_cast<std::uint32_t>(limit));
+  ask(most, static_cast<std::uint32_t>(limit), probe && due_now ? std::nullopt : backoff_before(now), now, out,
       std::move(look));
 }
 

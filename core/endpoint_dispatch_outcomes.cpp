@@ -57,7 +57,7 @@ void endpoint_dispatch::record_one(const recorded_write& result, const dispatch_
   }
   if (result.hit) {
     if (held.scheduled)
-      schedule(*held.scheduled);
+      schedule(*held.scheduled, held.failed ? lane_after_failure(held.lane) : held.lane);
   } else if (result.found && result.found->under == held.under && !is_final(result.found->state)) {
     schedule(now.wall);
   }
@@ -70,9 +70,11 @@ void endpoint_dispatch::finish(const finished_attempt& result, std::int32_t inde
   if (it == open_.end() || it->second.at != phase::sending || it->second.number != result.number)
     return; // late: another incarnation's, or already closed
   auto& held = it->second;
-  const bool used_up = sending_ >= window();
+  const bool used_up =
+    sending_ >= window() || (shares_by_lane() && lanes_.uses_up(held.lane, window(), background_due_));
   const auto sent_at = held.sent_at;
   --sending_;
+  lanes_.finish(held.lane);
   count_completion(now.mono);
   if (!result.sent) {
     if (policy_.rate)
@@ -127,6 +129,7 @@ void endpoint_dispatch::close_overdue(std::span<const overdue_attempt> rows, con
     if (each.place)
       book_.adopt(each.delivery, each.place->key);
     weight_ += weight_of({});
+    lanes_.hold(held.lane);
     auto write = end(each.delivery, held, delivery_input::interrupt);
     write.next_attempt_at = held.scheduled = now.wall;
     write.attempt_failure = attempt_reason::interrupted;
@@ -146,9 +149,7 @@ void endpoint_dispatch::release(const delivery_id& delivery, entry& held, const 
 }
 
 void endpoint_dispatch::release_ready(const dispatch_now& now, dispatch_effects& out) {
-  for (const auto& id : ready_)
-    release(id, open_.at(id), now, out);
-  ready_.clear();
+  lanes_.take_all([&](const delivery_id& id) { release(id, open_.at(id), now, out); });
   for (const auto& id : book_.cut_behind())
     release(id, open_.at(id), now, out);
 }
@@ -165,6 +166,7 @@ dispatch_effects::write endpoint_dispatch::end(const delivery_id& delivery, entr
   write.ticket = held.ticket = ++tickets_;
   write.prompt = held.ordered;
   held.at = phase::recording;
+  held.failed = input == delivery_input::fail;
   drop_event(held);
   return write;
 }

@@ -2,6 +2,7 @@
 
 #include "core/backoff.hpp"
 #include "core/circuit_breaker.hpp"
+#include "core/delivery_lane.hpp"
 #include "core/ids.hpp"
 #include "core/ingest_quota.hpp"
 #include "core/order_book.hpp"
@@ -69,6 +70,7 @@ struct endpoint_config {
   std::uint32_t max_in_flight = 32;                         ///< 1 to 1000
   std::optional<double> rate_limit_per_s{};                 ///< requests; nothing: not limited
   milliseconds timeout{15'000};                             ///< total, 100 to 60000
+  delivery_priority priority = delivery_priority::medium;
   endpoint_status status = endpoint_status::active;
   delivery_ordering ordering = delivery_ordering::parallel;
   std::optional<order_key_place> order_key{}; ///< of fifo_per_key

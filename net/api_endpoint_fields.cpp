@@ -232,13 +232,21 @@ void read_ordering(json_reader& reader, endpoint_config& config) {
   key.finish();
 }
 
+/// Order leaves nothing to choose: what is first is first.
+delivery_priority read_priority(json_reader& reader, bool ordered) {
+  const auto word = reader.text("priority", 63);
+  const auto priority = word ? parse_delivery_priority(*word) : delivery_priority::medium;
+  if (!priority)
+    reader.error("priority", "bad-format", "it is one of: high, medium, low");
+  else if (ordered && *priority != delivery_priority::medium)
+    reader.error("priority", "endpoint-ordered", "an endpoint that takes events in order has no priority");
+  return priority.value_or(delivery_priority::medium);
+}
+
 /// Fields of api.md that this version knows only by their defaults.
 void refuse_what_is_not_there_yet(json_reader& reader) {
   if (reader.take("filter") != nullptr)
     reader.not_supported("filter", "this field is not supported by this version");
-  const auto* const priority = reader.take("priority");
-  if (priority != nullptr && *priority != json::value("medium"))
-    reader.not_supported("priority", "only medium is supported by this version");
   const auto* const signing = reader.take("signing");
   if (signing != nullptr && *signing != json::value({{"profile", "standard"}}))
     reader.not_supported("signing", "only {\"profile\":\"standard\"} is supported by this version");
@@ -281,6 +289,7 @@ new_endpoint read_endpoint_fields(json_reader& reader, const api_options& option
   if (config.tls && is_plain_http(config.url))
     reader.error("tls", "https-required", "certificates are for https:// URLs alone");
   read_ordering(reader, config);
+  config.priority = read_priority(reader, config.ordering != delivery_ordering::parallel);
   refuse_what_is_not_there_yet(reader);
   if (!reader.boolean("enabled").value_or(true))
     config.status = endpoint_status::disabled;

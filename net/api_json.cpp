@@ -179,7 +179,7 @@ json::object to_json(const endpoint_record& endpoint, bool with_secret) {
     {"rate_limit_per_s", config.rate_limit_per_s ? json::value(*config.rate_limit_per_s) : json::value()},
     {"timeout_ms", config.timeout.count()},
     {"ordering", ordering_json(config)},
-    {"priority", "medium"},
+    {"priority", word(to_string(config.priority))},
     {"signing", {{"profile", "standard"}}},
     {"retry", retry_json(config.retry)},
     {"breaker", breaker_json(endpoint)},

@@ -44,11 +44,10 @@ std::optional<int> read_priority(json_reader& reader) {
   const auto word = reader.text("priority", 63);
   if (!word)
     return std::nullopt;
-  static constexpr std::array<std::string_view, 3> words{"high", "medium", "low"};
-  const auto* const found = std::find(words.begin(), words.end(), *word);
-  if (found == words.end())
+  const auto priority = parse_delivery_priority(*word);
+  if (!priority)
     reader.error("priority", "bad-format", "it is one of: high, medium, low");
-  return static_cast<int>(found - words.begin());
+  return static_cast<int>(priority.value_or(delivery_priority::medium));
 }
 
 /// Bytes of any kind, with the content type that they are forwarded with.

@@ -87,6 +87,7 @@ struct accept_parameters {
       shards.add(item.shard);
       seeds.add(std::bit_cast<std::int32_t>(each.seed));
       fences.add(each.ride ? each.under : fence{0});
+      lanes.add(static_cast<std::int16_t>(each.order_key ? delivery_lane::in_order : each.lane));
       if (each.order_key)
         order_keys.add(std::string_view{*each.order_key});
       else
@@ -99,7 +100,8 @@ struct accept_parameters {
   binary_array keys, ids, tenants, versions, sources, types, provider_ids, content_types, headers, forward_headers,
     bodies;
   binary_array delivery_ids{array_type::uuid}, delivery_events{array_type::uuid}, delivery_tenants{array_type::int8},
-    endpoints{array_type::int8}, shards{array_type::int2}, seeds{array_type::int4}, fences{array_type::int8};
+    endpoints{array_type::int8}, shards{array_type::int2}, seeds{array_type::int4}, fences{array_type::int8},
+    lanes{array_type::int2};
   binary_array order_keys{array_type::text, 1, 24}, arrivals{array_type::int4};
   binary_array distinct_tenants;
   std::unordered_map<const accept_item*, std::int32_t> arrivals_of;
@@ -137,7 +139,7 @@ session_result<accept_counts> write_accepts(session& on, std::span<const queued_
         parameter(p.sources), parameter(p.types), parameter(p.provider_ids), parameter(p.content_types),
         parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies), parameter(p.delivery_ids),
         parameter(p.delivery_events), parameter(p.delivery_tenants), parameter(p.endpoints), parameter(p.shards),
-        parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants), parameter(more)...);
+        parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants), parameter(p.lanes), parameter(more)...);
     };
     const auto row = p.ordered
                        ? run(midnight ? "accept_in_order_midnight" : "accept_in_order", p.order_keys, p.arrivals)

@@ -11,11 +11,11 @@ constexpr milliseconds expiry_step{100};
 // What a delivery takes in memory and on the wire, about.
 constexpr std::size_t delivery_weight = 128;
 
-void move_expired(auto& from, std::vector<queued_accept>& late, mono_time now) {
-  const auto first = std::stable_partition(from.begin(), from.end(),
-                                           [now](const queued_accept& each) { return each.item->deadline > now; });
-  std::move(first, from.end(), std::back_inserter(late));
-  from.erase(first, from.end());
+// A share counts what an event costs: itself, and each 4 KiB of it.
+constexpr std::size_t turn_weight = 4'096;
+
+tenant_no tenant_of(const queued_accept& each) {
+  return each.item->what->tenant;
 }
 } // namespace
 
@@ -41,18 +41,39 @@ bool accept_queue::push(accept_item_ptr& item) {
   bool first = false;
   {
     const std::lock_guard lock{mutex_};
-    if (closed_ || events_ >= bounds_.events_max || (events_ > 0 && bytes_ + weight > bounds_.bytes_max))
+    if (closed_ || !has_room(item->what->tenant, weight))
       return false;
     ++events_;
     bytes_ += weight;
     first = waiting_.empty();
-    waiting_.push_back({std::move(item), weight});
+    wait_again({std::move(item), weight}, false);
     metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
     metrics_.accept_queue_bytes.set(static_cast<std::int64_t>(bytes_));
   }
   if (first)
     filled_.notify_one();
   return true;
+}
+
+bool accept_queue::has_room(tenant_no tenant, std::size_t weight) const {
+  if (events_ >= bounds_.events_max || (events_ > 0 && bytes_ + weight > bounds_.bytes_max))
+    return false;
+  const auto bytes = waiting_bytes_.find(tenant);
+  return bytes == waiting_bytes_.end() || (leaves_room(waiting_.size_of(tenant), events_, bounds_.events_max) &&
+                                           leaves_room(bytes->second, bytes_, bounds_.bytes_max));
+}
+
+void accept_queue::wait_again(queued_accept item, bool first) {
+  const auto tenant = tenant_of(item);
+  waiting_bytes_[tenant] += item.weight;
+  first ? waiting_.push_front(tenant, std::move(item)) : waiting_.push_back(tenant, std::move(item));
+}
+
+void accept_queue::left(const queued_accept& item) {
+  const auto found = waiting_bytes_.find(tenant_of(item));
+  found->second -= item.weight;
+  if (waiting_.size_of(found->first) == 0)
+    waiting_bytes_.erase(found);
 }
 
 std::vector<queued_accept> accept_queue::cut_batch() {
@@ -65,8 +86,8 @@ std::vector<queued_accept> accept_queue::cut_batch() {
     rows += 1 + waiting_.front().item->deliveries.size();
     if (!batch.empty() && (bytes > bounds_.batch_bytes_max || rows > bounds_.batch_rows_max))
       break;
-    batch.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
+    batch.push_back(waiting_.pop_front(1 + waiting_.front().weight / turn_weight));
+    left(batch.back());
   }
   if (!waiting_.empty())
     filled_.notify_one(); // the other writer takes the rest
@@ -92,7 +113,8 @@ void accept_queue::put_back(std::vector<queued_accept> items) {
     const auto later = std::stable_partition(
       items.begin(), items.end(),
       [now = std::chrono::steady_clock::now()](const queued_accept& each) { return each.not_before <= now; });
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(later));
+    for (auto each = later; each != items.begin();)
+      wait_again(std::move(*--each), true);
     for (auto each = later; each != items.end(); ++each) {
       back_at_ = std::min(back_at_, each->not_before);
       aside_.push_back(std::move(*each));
@@ -106,7 +128,8 @@ void accept_queue::bring_back(mono_time now) {
     return;
   const auto first = std::stable_partition(aside_.begin(), aside_.end(),
                                            [now](const queued_accept& each) { return each.not_before > now; });
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(first), std::make_move_iterator(aside_.end()));
+  for (auto each = aside_.end(); each != first;)
+    wait_again(std::move(*--each), true);
   aside_.erase(first, aside_.end());
   back_at_ = mono_time::max();
   for (const auto& each : aside_)
@@ -152,9 +175,13 @@ bool accept_queue::closed() const {
 }
 
 std::vector<queued_accept> accept_queue::cut_expired(mono_time now) {
-  std::vector<queued_accept> late;
-  move_expired(waiting_, late, now);
-  move_expired(aside_, late, now);
+  const auto expired = [now](const queued_accept& each) { return each.item->deadline <= now; };
+  auto late = waiting_.take_if(expired);
+  for (const auto& each : late)
+    left(each);
+  const auto first = std::stable_partition(aside_.begin(), aside_.end(), std::not_fn(expired));
+  std::move(first, aside_.end(), std::back_inserter(late));
+  aside_.erase(first, aside_.end());
   return late;
 }
 
@@ -163,8 +190,9 @@ void accept_queue::watch_deadlines() {
   while (!stopping_) {
     stopped_.wait_for(lock, expiry_step, [this] { return stopping_; });
     const auto now = std::chrono::steady_clock::now();
-    // The head is the oldest, but for a few that were put back.
-    if (stopping_ || (aside_.empty() && (waiting_.empty() || waiting_.front().item->deadline > now)))
+    // Each tenant's head is its oldest, but for a few that were put back.
+    if (stopping_ ||
+        (aside_.empty() && !waiting_.any_head([now](const queued_accept& each) { return each.item->deadline <= now; })))
       continue;
     auto late = cut_expired(now);
     if (late.empty())

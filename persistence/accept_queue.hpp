@@ -2,14 +2,15 @@
 
 #include "actors/store.hpp"
 #include "core/metrics.hpp"
+#include "core/turn_queue.hpp"
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace postrider {
@@ -23,8 +24,10 @@ struct queued_accept {
 };
 
 /// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that
-/// an outage costs a known amount of memory. An item that is past its deadline is handed out as expired by a thread of
-/// the queue's own, whatever the writers are waiting for. Thread-safe.
+/// an outage costs a known amount of memory. The tenants take turns in each batch, and none may have more waiting than
+/// leaves room for others (core/fair_share.hpp): one that floods is refused, and delays nobody else. An item that is
+/// past its deadline is handed out as expired by a thread of the queue's own, whatever the writers are waiting for.
+/// Thread-safe.
 class accept_queue {
 public:
   struct limits {
@@ -42,7 +45,7 @@ public:
   accept_queue(const accept_queue&) = delete;
   accept_queue& operator=(const accept_queue&) = delete;
 
-  /// False: full or closed; the item stays with the caller.
+  /// False: full, for this tenant, or closed; the item stays with the caller.
   bool push(accept_item_ptr& item);
   /// All that waits, up to a batch; waits for the first until `until`. Empty: nothing came, or closed and drained.
   std::vector<queued_accept> take(mono_time until);
@@ -60,6 +63,10 @@ public:
   [[nodiscard]] bool closed() const;
 
 private:
+  [[nodiscard]] bool has_room(tenant_no tenant, std::size_t weight) const;
+  void wait_again(queued_accept item, bool first);
+  /// It waits no more.
+  void left(const queued_accept& item);
   void watch_deadlines();
   std::vector<queued_accept> cut_batch();
   std::vector<queued_accept> cut_expired(mono_time now);
@@ -72,7 +79,8 @@ private:
   std::condition_variable filled_;
   std::condition_variable drained_;
   std::condition_variable stopped_;
-  std::deque<queued_accept> waiting_;
+  turn_queue<queued_accept> waiting_; ///< by tenant
+  std::unordered_map<tenant_no, std::size_t> waiting_bytes_;
   std::vector<queued_accept> aside_;     ///< until their `not_before`
   mono_time back_at_ = mono_time::max(); ///< the earliest of those
   std::size_t events_ = 0;               ///< waiting or being written

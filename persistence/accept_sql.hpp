@@ -17,25 +17,25 @@ inline constexpr std::string_view accept_events = R"sql(), e as (
 /// Their deliveries.
 inline constexpr std::string_view accept_deliveries = R"sql(, x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status)
+                        shard, state, reason, last_reason, last_status, lane)
   select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
          case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
-         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0
+         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0, u.lane
   from (select v.*, ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
-        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[])
-             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence)
+        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::smallint[])
+             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, lane)
         where (v.event_id in (select event_id from d)) is true
         offset 0) u
   returning tenant_no, state
 ))sql";
 
-/// Their deliveries, of which those with a key ($20) get the next number of their endpoint: in the order of `$21`, the
+/// Their deliveries, of which those with a key ($21) get the next number of their endpoint: in the order of $22, the
 /// batch's arrival, for the arrays stand in the order of dedupe keys. The counter's row stays locked until COMMIT, so
 /// the numbers are in the order of commits, and without gaps; rows are locked in the order of endpoints, after all
 /// dedupe keys, so that two connections never deadlock.
 inline constexpr std::string_view accept_ordered_deliveries = R"sql(, v as materialized (
-  select v.* from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::text[],
-                         $21::integer[]) v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, order_key, arrival)
+  select v.* from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::smallint[],
+                         $21::text[], $22::integer[]) v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, lane, order_key, arrival)
   where (v.event_id in (select event_id from d)) is true
 ), n as (
   insert into order_counter (endpoint_no, tenant_no, last_no)
@@ -44,10 +44,10 @@ inline constexpr std::string_view accept_ordered_deliveries = R"sql(, v as mater
   returning endpoint_no, last_no
 ), x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status, order_no, order_key)
+                        shard, state, reason, last_reason, last_status, lane, order_no, order_key)
   select u.id, u.event_id, u.tenant_no, u.endpoint_no, case when u.rides then u.fence else 0 end,
          case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
-         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0,
+         u.shard, case when u.rides then 1 else 0 end, 0, 0, 0, u.lane,
          (select last_no from n where n.endpoint_no = u.endpoint_no and u.order_key is not null) + 1 - u.from_last, u.order_key
   from (select v.*, row_number() over (partition by endpoint_no, order_key is null order by arrival desc) as from_last,
                ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
@@ -80,8 +80,8 @@ inline std::string accept_tail(bool ordered) {
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
 /// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
-/// fence or 0; $19 the batch's tenants, each once. `ordered`: with events for ordered endpoints; also $20 order key or
-/// null  $21 arrival
+/// fence or 0; $19 the batch's tenants, each once; $20 deliveries: lane. `ordered`: with events for ordered endpoints;
+/// also $21 order key or null  $22 arrival
 inline std::string accept_text(bool ordered) {
   return std::string{R"sql(
 with d as (

@@ -22,7 +22,8 @@ claimed_delivery read_claimed(const pqxx::row& row) {
           std::move(what),
           row[2].as<std::uint32_t>(),
           row[3].as<std::uint32_t>(),
-          std::bit_cast<std::uint32_t>(row[4].as<std::int32_t>())};
+          std::bit_cast<std::uint32_t>(row[4].as<std::int32_t>()),
+          all_lanes.at(row[lane_column].as<std::size_t>())};
 }
 
 claim_result::overdue read_overdue(const pqxx::row& row) {

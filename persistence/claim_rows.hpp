@@ -13,6 +13,8 @@ namespace postrider {
 /// Bodies of one claim: 256 deliveries of a megabyte each would be more than all of an endpoint's backlog may take.
 inline constexpr std::int64_t claim_bytes_max = 4 << 20;
 
+inline constexpr int lane_column = 17;
+
 claimed_delivery read_claimed(const pqxx::row& row);
 claim_result::overdue read_overdue(const pqxx::row& row);
 

@@ -8,44 +8,59 @@
 /// What the claimer and the sweeper run.
 namespace postrider {
 
-/// What a claim chooses from.
-inline constexpr std::string_view claim_due = "select * from candidates where next_attempt_at <= $4::timestamptz";
-inline constexpr std::string_view claim_reaching_back = R"sql(
-  select id, tenant_no, event_id, next_attempt_at, state from delivery
-  where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
-    and (next_attempt_at <= $4::timestamptz or (state = 2 and updated_at < $9::timestamptz))
-    and (select fence from lease) is not null)sql";
-
-/// Claims due deliveries of one endpoint, oldest first, if the shard still shows the fence: counts the attempt and sets
-/// its deadline. Answers rows of four kinds: 0, a claimed delivery with its event; 1, the time from which on more is
-/// scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not).
+/// Claims due deliveries of one endpoint if the shard still shows the fence: counts each attempt and sets its deadline.
+/// Of each lane the oldest first, among the lanes by their tags (core/fair_share.hpp): the n-th row of a lane has its
+/// lane's tag and n strides more, and the lowest tags are taken. A lane's rows are a stretch of the index of their own,
+/// of which no more than the limit and one are read, however many wait there.
 ///
-/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $7 lower bound: dead index entries below
-/// it are not visited  $8 bytes of bodies at most, but always one delivery. `reach_back`: also what waits on backoff
-/// (not what is scheduled) since before $9, oldest due time first; it walks over what does not, until it has its limit.
-/// `unordered`: only what stands in no order (ordered_claim_sql.hpp has the rest).
+/// Answers rows of four kinds: 0, a claimed delivery with its event, in order of tags; 1, of each lane the time from
+/// which on more is scheduled; 2, a row in flight past its deadline; 3, the fence holds (missing: it does not). Rows of
+/// kind 2 are looked for as far as the claim came in their lane: those that lie among a backlog have their turn with
+/// it, else each claim would walk over all of that. With a limit of 0 they are looked for everywhere.
+///
+/// $1 shard  $2 endpoint  $3 fence  $4 now  $5 attempt's deadline  $6 limit  $8 bytes of bodies at most, but always one
+/// delivery; by lane, from 0: $7 lower bound: dead index entries below it are not visited  $9 tag  $10 stride  $11 rows
+/// at most. `reach_back`: also what waits on backoff (not what is scheduled) since before $12, oldest due time first;
+/// it walks over what does not, until it has its limit. `unordered`: without the lane of what stands in an order
+/// (ordered_claim_sql.hpp has that).
 inline std::string claim_text(bool reach_back, bool unordered) {
-  const std::string without_order = unordered ? " and order_no is null" : "";
+  const std::string rows = R"sql(
+    select id, tenant_no, event_id, next_attempt_at, state from delivery
+    where shard = $1::smallint and endpoint_no = $2::bigint and lane = (l.ordinal - 1)::smallint
+      and next_attempt_at >= l.lower and state in (0, 2) and (select fence from lease) is not null)sql";
+  const std::string lanes =
+    std::string{
+      "from (select * from unnest($7::timestamptz[], $9::bigint[], $10::bigint[], $11::integer[]) with ordinality"
+      " every (lower, tag, stride, most, ordinal)"} +
+    (unordered ? " where ordinal < 6" : "") + ") l";
+  const auto tagged = [&](const std::string& more) {
+    return "select r.*, l.ordinal - 1 as lane, l.most, row_number() over of_lane as turn,"
+           " l.tag + (row_number() over of_lane - 1) * l.stride as tag " +
+           lanes + " cross join lateral (" + rows + more +
+           " order by next_attempt_at limit least($6::integer, l.most) + 1) r"
+           " window of_lane as (partition by l.ordinal order by r.next_attempt_at, r.id rows unbounded preceding)";
+  };
+  const std::string due = "select * from candidates where next_attempt_at <= $4::timestamptz and turn <= most";
+  const std::string reached =
+    "select * from (" +
+    tagged(" and (next_attempt_at <= $4::timestamptz or (state = 2 and updated_at < $12::timestamptz))") +
+    ") r where turn <= most";
   return R"sql(
 with lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
 ), candidates as materialized (
-  select id, tenant_no, event_id, next_attempt_at, state from delivery
-  where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz and state in (0, 2)
-    and (select fence from lease) is not null)sql" +
-         without_order + R"sql(
-  order by next_attempt_at
-  limit $6::integer + 1
-), chosen as materialized (
-  )sql" + (reach_back ? std::string{claim_reaching_back} + without_order : std::string{claim_due}) +
+  )sql" + tagged({}) +
          R"sql(
-  order by next_attempt_at limit $6::integer
+), chosen as materialized (
+  )sql" + (reach_back ? reached : due) +
+         R"sql(
+  order by tag, lane limit $6::integer
 ), sized as materialized (
-  select chosen.id, chosen.next_attempt_at, chosen.state, event.source_no, event.type, event.provider_event_id, event.content_type,
-         event.headers, event.forward_headers, event.body,
+  select chosen.id, chosen.next_attempt_at, chosen.state, chosen.lane, event.source_no, event.type, event.provider_event_id,
+         event.content_type, event.headers, event.forward_headers, event.body,
          sum(octet_length(event.body)) over upto as bytes, row_number() over upto as ordinal
   from chosen join event on event.tenant_no = chosen.tenant_no and event.id = chosen.event_id
-  window upto as (order by chosen.next_attempt_at, chosen.id rows unbounded preceding)
+  window upto as (order by chosen.tag, chosen.lane rows unbounded preceding)
 ), claimed as (
   update delivery
   set state = 1, fence = $3::bigint, next_attempt_at = $5::timestamptz, attempt_count = delivery.attempt_count + 1, updated_at = now()
@@ -53,34 +68,43 @@ with lease as materialized (
   where (sized.bytes <= $8::bigint or sized.ordinal = 1) and delivery.id = sized.id and delivery.state = sized.state
   returning delivery.id, delivery.event_id, delivery.tenant_no, delivery.attempt_count, delivery.step, delivery.seed,
             sized.next_attempt_at as was_due, sized.state as was, sized.source_no, sized.type, sized.provider_event_id,
-            sized.content_type, sized.headers, sized.forward_headers, sized.body
+            sized.content_type, sized.headers, sized.forward_headers, sized.body, sized.ordinal, delivery.lane
 ), counted as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, 0, -count(*) filter (where was = 0), count(*), -count(*) filter (where was = 2), 0, 0, 0
   from claimed group by tenant_no
+), walked as materialized (
+  select (l.ordinal - 1)::smallint as lane, l.lower,
+         case when $6::integer = 0 then $4::timestamptz else least($4::timestamptz, coalesce(
+           (select max(c.next_attempt_at) from candidates c where c.lane = l.ordinal - 1 having count(*) > least($6::integer, l.most)),
+           $4::timestamptz)) end as upto
+  )sql" + lanes +
+         R"sql(
 )
 select 0 as kind, claimed.id, claimed.attempt_count, claimed.step, claimed.seed, null::bigint as number,
        claimed.event_id, claimed.tenant_no, claimed.source_no, coalesce(source.name, 'api'), claimed.type, claimed.provider_event_id,
        claimed.content_type, claimed.headers, claimed.forward_headers, claimed.body,
-       (extract(epoch from claimed.was_due) * 1000000)::bigint
+       (extract(epoch from claimed.was_due) * 1000000)::bigint, claimed.lane, claimed.ordinal
 from claimed left join source on source.no = claimed.source_no
 union all
-select 1, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000)::bigint,
-       null, null, null, null, null, null, null, null, null, null, null
-from (select next_attempt_at from candidates where (id in (select id from chosen)) is not true
+select 1, null, null, null, null, (extract(epoch from min(next_attempt_at)) * 1000000)::bigint,
+       null, null, null, null, null, null, null, null, null, null, null, lane, null
+from (select lane, next_attempt_at from candidates where (id in (select id from chosen)) is not true
       union all
-      select next_attempt_at from sized where bytes > $8::bigint and ordinal > 1
-      order by next_attempt_at limit 1) later
+      select lane, next_attempt_at from sized where bytes > $8::bigint and ordinal > 1) later
+group by lane
 union all
-select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null
-from (select id, attempt_count, step, fence from delivery
-      where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at >= $7::timestamptz
-        and next_attempt_at <= $4::timestamptz and state = 1 and (select fence from lease) is not null)sql" +
-         without_order + R"sql(
-      order by next_attempt_at limit 256) late
+select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null,
+       null, null
+from (select r.* from walked cross join lateral (
+        select id, attempt_count, step, fence from delivery
+        where shard = $1::smallint and endpoint_no = $2::bigint and lane = walked.lane and next_attempt_at >= walked.lower
+          and next_attempt_at <= walked.upto and state = 1 and (select fence from lease) is not null
+        order by next_attempt_at limit 256) r
+      limit 256) late
 union all
-select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null from lease
-order by 1, 17
+select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null, null, null from lease
+order by 1, 19
 )sql";
 }
 
@@ -94,7 +118,7 @@ inline const std::string claim_unordered_reaching_back_sql = claim_text(true, tr
 inline constexpr std::string_view expose_claimed_sql = R"sql(
 update delivery set next_attempt_at = $4::timestamptz
 where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint and state = 1
-  and next_attempt_at = any ($5::timestamptz[])
+  and lane = any ('{0, 1, 2, 3, 4}'::smallint[]) and next_attempt_at = any ($5::timestamptz[])
   and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
 )sql";
 
@@ -124,19 +148,20 @@ inline constexpr std::string_view interrupt_tail = R"sql(
 select (select count(*) from victims), (select count(*) from p), (select id from victims order by id desc limit 1), (select shards from held)
 )sql";
 
-/// Skip scan, `first`: the earliest scheduled row of each endpoint, one index descent per endpoint and partition. Part
-/// of a recursive `with`.
-inline const std::string scheduled_endpoints = R"sql(
+/// Skip scan, `first`: the earliest scheduled row of each lane of each endpoint, one index descent per lane that has
+/// any and partition. Part of a recursive `with`.
+inline const std::string scheduled_lanes = R"sql(
 first as (
-  (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
+  (select shard, endpoint_no, lane, tenant_no, next_attempt_at from delivery
    where next_attempt_at is not null and shard >= 0
-   order by shard, endpoint_no, next_attempt_at limit 1)
+   order by shard, endpoint_no, lane, next_attempt_at limit 1)
   union all
-  (select found.shard, found.endpoint_no, found.tenant_no, found.next_attempt_at
+  (select found.shard, found.endpoint_no, found.lane, found.tenant_no, found.next_attempt_at
    from first
-   cross join lateral (select shard, endpoint_no, tenant_no, next_attempt_at from delivery
-                       where next_attempt_at is not null and (delivery.shard, delivery.endpoint_no) > (first.shard, first.endpoint_no)
-                       order by shard, endpoint_no, next_attempt_at limit 1) found)
+   cross join lateral (select shard, endpoint_no, lane, tenant_no, next_attempt_at from delivery
+                       where next_attempt_at is not null
+                         and (delivery.shard, delivery.endpoint_no, delivery.lane) > (first.shard, first.endpoint_no, first.lane)
+                       order by shard, endpoint_no, lane, next_attempt_at limit 1) found)
 ))sql";
 
 /// Those of my shards whose lease still holds, and the same as one bit each. $1 shards  $2 fences
@@ -165,13 +190,13 @@ inline const std::string interrupt_rides_sql = mine_head + R"sql(
 /// such a row, whatever the backlog. Those past their deadline come up as due: their actor closes them. What stands in
 /// an order waits for its deadline, unless nothing of its fence can run any more. $3 limit  $4 the longest time to a
 /// deadline, in ms  $5 for each shard that fence, or -1: any
-inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + scheduled_endpoints + R"sql(
+inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + scheduled_lanes + R"sql(
 , victims as materialized (
   select running.id, running.fence, running.updated_at
   from first join mine on mine.shard = first.shard
   cross join lateral (
     select id, fence, updated_at from delivery
-    where shard = first.shard and endpoint_no = first.endpoint_no and next_attempt_at > now()
+    where shard = first.shard and endpoint_no = first.endpoint_no and lane = first.lane and next_attempt_at > now()
       and next_attempt_at <= now() + $4::bigint * interval '1 ms' and state = 1 and fence <> mine.fence
       and (order_no is null or (select c.closable in (-1, delivery.fence) from unnest($1::smallint[], $5::bigint[]) c (shard, closable)
                                 where c.shard = first.shard))
@@ -272,17 +297,18 @@ returning id
 /// Of each endpoint with something scheduled the earliest row is looked at. $1 shards  $2 only what is due by then  $3
 /// false: of endpoints that may not send (paused, disabled, or their tenant is) nothing, for it waits; those that are
 /// deleted are told, for what they have is closed. A deleted tenant's are left out: they are closed, not sent.
-inline const std::string due_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
-select tenant_no, endpoint_no, (extract(epoch from next_attempt_at) * 1000000)::bigint from first
+inline const std::string due_endpoints_sql = "with recursive " + scheduled_lanes + R"sql(
+select tenant_no, endpoint_no, (extract(epoch from min(next_attempt_at)) * 1000000)::bigint from first
 where (shard in (select unnest($1::smallint[]))) is true and next_attempt_at <= $2::timestamptz
   and (select deleted_at from tenant where no = first.tenant_no) is null
   and ($3::boolean or (select deleted_at is not null or (status = 0 and (select enabled from tenant where no = first.tenant_no))
                        from endpoint where no = first.endpoint_no) is not false)
+group by tenant_no, endpoint_no
 )sql";
 
 /// Which endpoints of deleted tenants have something scheduled. $1 shards
-inline const std::string deleted_endpoints_sql = "with recursive " + scheduled_endpoints + R"sql(
-select shard, endpoint_no from first
+inline const std::string deleted_endpoints_sql = "with recursive " + scheduled_lanes + R"sql(
+select distinct shard, endpoint_no from first
 where (shard in (select unnest($1::smallint[]))) is true and (select deleted_at from tenant where no = first.tenant_no) is not null
 )sql";
 

@@ -25,6 +25,10 @@ constexpr int page_size = 1'000;
 constexpr milliseconds bound_margin{6'000};
 enum class row_kind : int { claimed = 0, later = 1, overdue = 2, owned = 3 };
 
+delivery_lane lane_of(const pqxx::row& row) {
+  return all_lanes.at(row[lane_column].as<std::size_t>());
+}
+
 claim_result read_claim(const pqxx::result& rows) {
   claim_result out;
   out.owned = false;
@@ -34,7 +38,7 @@ claim_result read_claim(const pqxx::result& rows) {
       out.claimed.push_back(read_claimed(row));
       break;
     case row_kind::later:
-      out.next_due = read_time_up(row[5]);
+      out.due_by_lane.note(read_time_up(row[5]), lane_of(row));
       break;
     case row_kind::overdue:
       out.overdue_attempts.push_back(read_overdue(row));
@@ -44,6 +48,7 @@ claim_result read_claim(const pqxx::result& rows) {
       break;
     }
   }
+  out.next_due = out.due_by_lane.earliest();
   return out;
 }
 
@@ -51,16 +56,25 @@ claim_result read_claim(const pqxx::result& rows) {
 void add(claim_result& out, claim_result more) {
   out.owned = more.owned;
   out.next_due = more.next_due;
+  out.due_by_lane = more.due_by_lane;
   std::move(more.claimed.begin(), more.claimed.end(), std::back_inserter(out.claimed));
   std::move(more.overdue_attempts.begin(), more.overdue_attempts.end(), std::back_inserter(out.overdue_attempts));
 }
 
 pqxx::result run_claim(pqxx::transaction_base& transaction, const claim_request& request,
-                       const std::optional<wall_time>& lower) {
+                       const std::optional<by_lane<wall_time>>& lower) {
+  binary_array bounds{array_type::timestamptz}, tags{array_type::int8}, strides{array_type::int8},
+    most{array_type::int4};
+  for (std::size_t i = 0; i < lane_count; ++i) {
+    bounds.add(lower ? (*lower)[i] : wall_time{});
+    tags.add(static_cast<std::int64_t>(request.turns[i].start));
+    strides.add(static_cast<std::int64_t>(fair_stride(lane_weights[i])));
+    most.add(static_cast<std::int32_t>(request.turns[i].most));
+  }
   const auto run = [&](const char* statement, auto... more) {
     return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
-                                     parameter(request.attempt_deadline), claim_limit_of(request),
-                                     lower ? parameter(*lower) : std::string{"-infinity"}, claim_bytes_max, more...);
+                                     parameter(request.attempt_deadline), claim_limit_of(request), parameter(bounds),
+                                     claim_bytes_max, parameter(tags), parameter(strides), parameter(most), more...);
   };
   const bool unordered = request.order.has_value();
   if (request.backoff_before)
@@ -83,22 +97,23 @@ std::vector<prepared_sql> claimer::statements() {
   return out;
 }
 
-std::optional<wall_time> claimer::lower_bound(endpoint_no endpoint, mono_time now) {
+std::optional<by_lane<wall_time>> claimer::lower_bounds(endpoint_no endpoint, mono_time now) const {
   const auto found = bounds_.find(endpoint);
   if (found == bounds_.end() || now - found->second.unbounded_at >= unbounded_every)
     return std::nullopt;
   return found->second.lower;
 }
 
-void claimer::remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded,
-                       mono_time now) {
+void claimer::remember(const claim_request& request, const by_lane<std::optional<wall_time>>& last_claimed,
+                       bool unbounded, mono_time now) {
   if (bounds_.size() >= bounds_max)
     bounds_.clear(); // the next looks are unbounded, and no worse than that
   auto& found = bounds_[request.endpoint];
   if (unbounded)
-    found = {wall_time{}, now};
-  if (last_claimed)
-    found.lower = std::max(found.lower, std::min(*last_claimed, request.now) - bound_margin);
+    found = {{}, now};
+  for (std::size_t i = 0; i < lane_count; ++i)
+    if (last_claimed[i])
+      found.lower[i] = std::max(found.lower[i], std::min(*last_claimed[i], request.now) - bound_margin);
 }
 
 void claimer::remember_lost(const claim_request& request, mono_time now) {
@@ -163,17 +178,18 @@ session_result<claim_result> claimer::claim(session& on, const claim_request& re
 }
 
 session_result<claim_result> claimer::claim_by_time(session& on, const claim_request& request, mono_time now) {
-  auto lower = lower_bound(request.endpoint, now);
+  auto lower = lower_bounds(request.endpoint, now);
   if (lower && request.due_from)
-    lower = std::min(*lower, *request.due_from);
-  std::optional<wall_time> last_claimed;
+    for (auto& each : *lower)
+      each = std::min(each, *request.due_from);
+  by_lane<std::optional<wall_time>> last_claimed{};
   auto out = on.call([&](pqxx::connection_base& connection) {
     pqxx::nontransaction transaction{connection};
     POSTRIDER_FAILPOINT_CUT("claim.unheard", ::shutdown(on.descriptor(), SHUT_RD));
     const auto rows = run_claim(transaction, request, lower);
     auto result = read_claim(rows);
-    if (!result.claimed.empty())
-      last_claimed = read_time(rows[static_cast<pqxx::result::size_type>(result.claimed.size() - 1)][16]);
+    for (pqxx::result::size_type i = 0; i < static_cast<pqxx::result::size_type>(result.claimed.size()); ++i)
+      last_claimed[index_of(lane_of(rows[i]))] = read_time(rows[i][16]); // of a lane the oldest first
     return result;
   });
   if (out && out->overdue_attempts.empty()) // overdue ones must stay in sight

@@ -46,8 +46,8 @@ private:
   session_result<claim_result> answered(session_result<claim_result> out, const claim_request& request, mono_time now);
 
   struct bound {
-    wall_time lower{};        ///< nothing is due before
-    mono_time unbounded_at{}; ///< when it was last looked without
+    by_lane<wall_time> lower{}; ///< nothing of that lane is due before
+    mono_time unbounded_at{};   ///< when it was last looked without
   };
   static constexpr std::size_t bounds_max = 65'536;
   /// A claim whose answer was lost: what it took, if it was committed, has this deadline.
@@ -58,8 +58,8 @@ private:
   static constexpr std::size_t lost_endpoints_max = 4'096;
   static constexpr std::size_t lost_claims_max = 8; ///< of one endpoint; the oldest are forgotten first
 
-  [[nodiscard]] std::optional<wall_time> lower_bound(endpoint_no endpoint, mono_time now);
-  void remember(const claim_request& request, const std::optional<wall_time>& last_claimed, bool unbounded,
+  [[nodiscard]] std::optional<by_lane<wall_time>> lower_bounds(endpoint_no endpoint, mono_time now) const;
+  void remember(const claim_request& request, const by_lane<std::optional<wall_time>>& last_claimed, bool unbounded,
                 mono_time now);
 
   void remember_lost(const claim_request& request, mono_time now);

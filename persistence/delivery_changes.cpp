@@ -14,7 +14,8 @@ with chosen as materialized (
   where id = any($1::uuid[]) and tenant_no = $2::bigint and state = any($3::smallint[]) order by id for update
 ), p as (
   update delivery
-  set state = 0, reason = 0, step = 0, generation = generation + 1, next_attempt_at = now(), updated_at = now(), cancel_asked = 0
+  set state = 0, reason = 0, step = 0, generation = generation + 1, next_attempt_at = now(), updated_at = now(), cancel_asked = 0,
+      lane = case when order_no is null then 4 else 5 end
   from chosen where delivery.id = chosen.id
   returning delivery.tenant_no, chosen.state as was
 ), c as (

@@ -90,6 +90,7 @@ endpoint_config read_endpoint_config(const pqxx::row& row) {
     out.headers.emplace_back(std::move(names[i]), std::move(values[i]));
   read_ordering(row, out);
   out.max_in_flight = row["max_in_flight"].as<std::uint32_t>();
+  out.priority = static_cast<delivery_priority>(row["priority"].as<int>());
   if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
     out.rate_limit_per_s = rate.as<double>();
   out.timeout = milliseconds{row["timeout_ms"].as<std::int64_t>()};

@@ -82,7 +82,7 @@ made_test test_endpoint(pqxx::transaction_base& transaction, const entered_tenan
   order_key_reader keys{{}, made.body};
   insert_deliveries(transaction, tenant.no, shard_of_tenant(transaction, tenant.no),
                     {{later_delivery_id(made.id, endpoint.config.no), made.id, endpoint.config.no, tenant.now,
-                      order_key_for(endpoint.config, keys)}});
+                      live_lane(endpoint.config.priority), order_key_for(endpoint.config, keys)}});
   audit(transaction, tenant.no, tenant.now, "endpoint.test", to_string(id));
   return {made.id, endpoint.config.no};
 }

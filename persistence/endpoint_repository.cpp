@@ -14,13 +14,13 @@ namespace {
 constexpr const char* insert_sql =
   "insert into endpoint (id, tenant_no, url, description, event_types, source_nos, "
   "headers, max_in_flight, timeout_ms, status,"
-  " disabled_reason, retry, breaker, rate_limit_per_s, ordering, ordering_key)"
+  " disabled_reason, retry, breaker, rate_limit_per_s, ordering, ordering_key, priority)"
   " values ($1::uuid, $2, $3, $4, $5::text[], $6::bigint[],"
   "  (select coalesce(jsonb_agg(jsonb_build_array(name, value) order by i), '[]')"
   "   from unnest($7::text[], $8::text[]) with ordinality as h (name, value, i)),"
   " $9, $10, $11::smallint, case $11::smallint when 2 then 'disabled_by_user' else '' end,"
   " nullif($12, '')::jsonb, nullif($13, '')::jsonb, nullif($14, '')::double precision, $15::smallint,"
-  " nullif($16, '')) returning no";
+  " nullif($16, ''), $17::smallint) returning no";
 constexpr const char* insert_secret_sql =
   "insert into endpoint_secret (endpoint_no, ordinal, tenant_no, sealed) values ($1, $2, $3, $4::bytea)";
 constexpr const char* newest_secret_sql =
@@ -36,7 +36,8 @@ constexpr const char* update_sql =
   "            from unnest($7::text[], $8::text[]) with ordinality as h (name, value, i)),"
   " max_in_flight = $9, timeout_ms = $10, status = $11, disabled_reason = $12, retry = nullif($13, '')::jsonb,"
   " breaker = nullif($14, '')::jsonb, rate_limit_per_s = nullif($15, '')::double precision,"
-  " ordering = $16::smallint, ordering_key = nullif($17, ''), updated_at = clock_timestamp() where no = $1";
+  " ordering = $16::smallint, ordering_key = nullif($17, ''), priority = $18::smallint,"
+  " updated_at = clock_timestamp() where no = $1";
 constexpr const char* touch_sql = "update endpoint set updated_at = clock_timestamp()"
                                   " where tenant_no = $1 and id = $2::uuid and deleted_at is null returning no";
 constexpr const char* transition_sql =
@@ -134,11 +135,11 @@ endpoint_no insert_endpoint(pqxx::transaction_base& transaction, const entered_t
   const auto& config = each.config;
   const endpoint_lists lists{config, source_nos};
   return transaction
-    .exec_params1(insert_sql, parameter(id.value), tenant.no, config.url, each.description,
-                  parameter(lists.event_types), parameter(lists.sources), parameter(lists.header_names),
-                  parameter(lists.header_values), config.max_in_flight, config.timeout.count(),
-                  static_cast<int>(config.status), retry_json(config.retry), breaker_json(config.breaker),
-                  rate_text(config), static_cast<int>(config.ordering), key_text(config))[0]
+    .exec_params1(
+      insert_sql, parameter(id.value), tenant.no, config.url, each.description, parameter(lists.event_types),
+      parameter(lists.sources), parameter(lists.header_names), parameter(lists.header_values), config.max_in_flight,
+      config.timeout.count(), static_cast<int>(config.status), retry_json(config.retry), breaker_json(config.breaker),
+      rate_text(config), static_cast<int>(config.ordering), key_text(config), static_cast<int>(config.priority))[0]
     .as<endpoint_no>();
 }
 
@@ -218,11 +219,12 @@ endpoint_record change_endpoint(pqxx::transaction_base& transaction, const enter
   const auto source_nos = resolve_sources(transaction, {to.fields});
   const auto& config = to.fields.config;
   const endpoint_lists lists{config, source_nos.front()};
-  transaction.exec_params0(
-    update_sql, stored.config.no, config.url, to.fields.description, parameter(lists.event_types), to.sources_named,
-    parameter(lists.sources), parameter(lists.header_names), parameter(lists.header_values), config.max_in_flight,
-    config.timeout.count(), static_cast<int>(config.status), to.disabled_reason, retry_json(config.retry),
-    breaker_json(config.breaker), rate_text(config), static_cast<int>(config.ordering), key_text(config));
+  transaction.exec_params0(update_sql, stored.config.no, config.url, to.fields.description,
+                           parameter(lists.event_types), to.sources_named, parameter(lists.sources),
+                           parameter(lists.header_names), parameter(lists.header_values), config.max_in_flight,
+                           config.timeout.count(), static_cast<int>(config.status), to.disabled_reason,
+                           retry_json(config.retry), breaker_json(config.breaker), rate_text(config),
+                           static_cast<int>(config.ordering), key_text(config), static_cast<int>(config.priority));
   if (to.tls_named)
     write_endpoint_tls(transaction, tenant, id, config.tls, data_key);
   if (config.status != stored.config.status)

@@ -37,7 +37,7 @@ constexpr const char* endpoint_sql = "select e.status, e.event_types, e.source_n
                                      "t.shard, t.enabled from endpoint e join tenant t on t.no = e.tenant_no"
                                      " where e.no = $1 and e.deleted_at is null and t.deleted_at is null";
 constexpr const char* backlog_sql = "select count(*) from (select from delivery where shard = $1::smallint and "
-                                    "endpoint_no = $2 and next_attempt_at <= now()"
+                                    "endpoint_no = $2 and lane in (4, 5) and next_attempt_at <= now()"
                                     " and state in (0, 2) order by next_attempt_at limit $3) d";
 constexpr const char* store_sql =
   "update job set stage = $2::smallint, endpoint_cursor = $3, id_cursor = $4::uuid, total = total + $5, done = done + "
@@ -168,10 +168,11 @@ std::vector<made_delivery> missing_deliveries(pqxx::transaction_base& transactio
   }
   const auto now =
     from_unix_us(transaction.exec1("select (extract(epoch from now()) * 1000000)::bigint")[0].as<std::int64_t>());
+  const bool ordered = endpoint.config.ordering != delivery_ordering::parallel;
   for (const auto& each : page.meant) {
-    auto& made = out.emplace_back(
-      made_delivery{later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now, {}});
-    if (endpoint.config.ordering != delivery_ordering::parallel)
+    auto& made = out.emplace_back(made_delivery{
+      later_delivery_id(event_id{each}, job.endpoint), event_id{each}, job.endpoint, now, delivery_lane::replay, {}});
+    if (ordered)
       made.order_key = keys[each]; // none: the empty one
   }
   return out;

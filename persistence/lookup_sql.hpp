@@ -33,7 +33,7 @@ select no, id, url, max_in_flight, timeout_ms, status,
        (breaker ->> 'min_requests')::integer, (breaker ->> 'cool_down_ms')::double precision,
        (breaker ->> 'cool_down_max_ms')::double precision, (breaker ->> 'jitter')::double precision, (breaker ->> 'probes')::integer,
        tls ->> 'ca_pem' as tls_ca_pem, tls ->> 'client_certificate_pem' as tls_client_certificate_pem, tls_client_key_sealed,
-       rate_limit_per_s, breaker_resets, ordering, ordering_key
+       rate_limit_per_s, breaker_resets, ordering, ordering_key, priority
 from endpoint where tenant_no = $1 and deleted_at is null order by no
 )sql";
 /// Lists of an endpoint, one row per element, in order. $1 tenant_no

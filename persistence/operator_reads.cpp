@@ -1,5 +1,6 @@
 #include "persistence/operator_reads.hpp"
 
+#include "core/dispatch_lanes.hpp"
 #include "persistence/management_calls.hpp"
 #include "persistence/operator_sql.hpp"
 #include "persistence/parameters.hpp"
@@ -160,11 +161,18 @@ bool describe_endpoint(transaction& on, const tree_path& path, tenant_no tenant,
   part.breaker_state = to_string(static_cast<breaker_state>(rows[0][3].as<int>()));
   part.breaker_since = optional_time(rows[0][4]);
   part.next_probe_at = optional_time(rows[0][5]);
-  const auto backlog = on.exec_params1(std::string{resting_backlog_sql}, shard, endpoint);
+  std::int64_t scheduled = 0;
+  lanes_due due;
+  for (const auto& row : on.exec_params(std::string{resting_backlog_sql}, shard, endpoint)) {
+    const auto lane = all_lanes.at(row[0].as<std::size_t>());
+    due.note(read_time(row[1]), lane);
+    scheduled += row[2].as<std::int64_t>();
+    out.counters.emplace_back("scheduled_" + std::string{to_string(lane)}, row[2].as<std::int64_t>());
+  }
   if (status == endpoint_status::active) // else nobody wakes it, whatever is due
-    out.next_wake_at = optional_time(backlog[0]);
-  part.backlog = backlog[1].as<std::uint32_t>();
-  out.counters = {{"scheduled", backlog[1].as<std::int64_t>()}};
+    out.next_wake_at = due.earliest();
+  part.backlog = static_cast<std::uint32_t>(scheduled);
+  out.counters.emplace(out.counters.begin(), "scheduled", scheduled);
   for (const auto& row : on.exec_params(std::string{resting_outcomes_sql}, endpoint))
     part.last_outcomes.push_back(outcome_word(row[0].as<int>(), row[1].as<int>()));
   for (const auto& row : on.exec_params(std::string{resting_transitions_sql}, endpoint))

@@ -58,11 +58,15 @@ select e.no, (extract(epoch from greatest(e.created_at, r.since)) * 1000000)::bi
 from endpoint e left join endpoint_runtime r on r.endpoint_no = e.no
 where e.tenant_no = $1 and e.id = $2::uuid and e.deleted_at is null
 )sql";
-/// The earliest due row, and how many are scheduled, counted up to a thousand. $1 shard  $2 endpoint number
+/// Of each lane with any: the earliest due row, and how many are scheduled, counted up to a thousand. $1 shard  $2
+/// endpoint number
 inline constexpr std::string_view resting_backlog_sql = R"sql(
-select (extract(epoch from min(next_attempt_at)) * 1000000)::bigint, count(*)
-from (select next_attempt_at from delivery
-      where shard = $1 and endpoint_no = $2 and next_attempt_at is not null order by next_attempt_at limit 1000) d
+select l.lane, (extract(epoch from min(d.next_attempt_at)) * 1000000)::bigint, count(*)
+from generate_series(0, 5) l (lane)
+cross join lateral (select next_attempt_at from delivery
+                    where shard = $1 and endpoint_no = $2 and lane = l.lane::smallint and next_attempt_at is not null
+                    order by next_attempt_at limit 1000) d
+group by l.lane
 )sql";
 /// What the last deliveries that were tried say of their last attempt. Looked for among the newest thousand alone: in
 /// front of them may wait a backlog that nobody has tried, of any length. $1 endpoint number

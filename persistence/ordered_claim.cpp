@@ -11,8 +11,8 @@ namespace postrider {
 namespace {
 
 constexpr int round_page = 256;
-constexpr int number_column = 17;
-constexpr int key_column = 18;
+constexpr int number_column = 19;
+constexpr int key_column = 20;
 
 enum class row_kind : int { claimed = 0, overdue = 2, owned = 3, blocked = 5, round_end = 6 };
 

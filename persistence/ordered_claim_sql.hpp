@@ -11,7 +11,7 @@ namespace postrider {
 /// take-over the former owner's attempt is past its deadline first.
 ///
 /// One index descent finds the next key of a round and one its first rows, in every partition, however many wait behind
-/// them. Answers rows of six kinds, with the columns of claim_sql.hpp and two more (number and key): 0, a claimed
+/// them. Answers rows of six kinds, with the columns of claim_sql.hpp, the number and the key: 0, a claimed
 /// delivery with its event, in an order that keeps each key's; 2, a row in flight past its deadline; 3, the fence
 /// holds; 5, a key of which nothing was claimed, and when its first is due; 6, the round's last key, where more may
 /// follow it.
@@ -24,8 +24,8 @@ with recursive lease as materialized (
   select fence from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp()
 ), running as materialized (
   select order_key, min(next_attempt_at) as until from delivery
-  where shard = $1::smallint and endpoint_no = $2::bigint and next_attempt_at > $4::timestamptz
-    and next_attempt_at <= $4::timestamptz + interval '5 minutes' and state = 1 and order_no is not null
+  where shard = $1::smallint and endpoint_no = $2::bigint and lane = 5 and next_attempt_at > $4::timestamptz
+    and next_attempt_at <= $4::timestamptz + interval '5 minutes' and state = 1
     and (select fence from lease) is not null
   group by order_key
 ), round (order_key, place) as (
@@ -81,26 +81,26 @@ with recursive lease as materialized (
 )
 select 0 as kind, claimed.id, claimed.attempt_count, claimed.step, claimed.seed, null::bigint as number,
        claimed.event_id, claimed.tenant_no, claimed.source_no, coalesce(source.name, 'api'), claimed.type, claimed.provider_event_id,
-       claimed.content_type, claimed.headers, claimed.forward_headers, claimed.body, claimed.rank, claimed.order_no, claimed.order_key
+       claimed.content_type, claimed.headers, claimed.forward_headers, claimed.body, null::bigint, 5, claimed.rank, claimed.order_no, claimed.order_key
 from claimed left join source on source.no = claimed.source_no
 union all
-select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null,
+select 2, late.id, late.attempt_count, late.step, null, late.fence, null, null, null, null, null, null, null, null, null, null, null, null,
        late.rank, late.order_no, late.order_key
 from (select * from lines where state = 1 and next_attempt_at <= $4::timestamptz order by rank limit 256) late
 union all
-select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null, null, null from lease
+select 3, null, null, null, null, fence, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null from lease
 union all
 select 5, null, null, null, null, (extract(epoch from next_attempt_at) * 1000000)::bigint, null, null, null, null, null, null, null,
-       null, null, null, null, null, order_key
+       null, null, null, null, null, null, null, order_key
 from (select order_key, next_attempt_at from lines
       where rank = 1 and (state <> 1 or next_attempt_at > $4::timestamptz)
         and (order_key in (select order_key from claimed)) is not true
       union all
       select order_key, until from running where (order_key in (select order_key from probed)) is true) blocked
 union all
-select 6, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, order_key
+select 6, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, order_key
 from round where place = $8::integer and order_key is not null
-order by 1, 17, 18
+order by 1, 19, 20
 )sql";
 
 } // namespace postrider

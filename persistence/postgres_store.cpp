@@ -290,10 +290,11 @@ void postgres_store::claim(claim_request request, std::function<void(claim_resul
                   claim_result away;
                   away.available = false;
                   done(std::move(away));
-                }});
+                },
+                false, request.tenant});
 }
 
-void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
+void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                                        std::vector<delivery_id> known,
                                        std::function<void(std::optional<std::size_t>)> done) {
   auto& p = *parts_;
@@ -307,7 +308,7 @@ void postgres_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no
        done(*closed);
        return std::nullopt;
      },
-     [done] { done(std::nullopt); }});
+     [done] { done(std::nullopt); }, false, tenant});
 }
 
 void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
@@ -326,7 +327,7 @@ void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard
                                          : deleted_closing::not_deleted);
                   return std::nullopt;
                 },
-                [done] { done(deleted_closing::unavailable); }});
+                [done] { done(deleted_closing::unavailable); }, false, tenant});
 }
 
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {

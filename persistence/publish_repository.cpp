@@ -14,9 +14,10 @@ namespace {
 
 // Nobody changes its configuration until we commit; others may publish at the same time.
 constexpr const char* lock_sql = "select shard, enabled from tenant where no = $1 for share";
-constexpr const char* endpoints_sql = "select no, status, event_types, source_nos, ordering, ordering_key from "
-                                      "endpoint where tenant_no = $1 and deleted_at is null"
-                                      " and status < 2 order by no";
+constexpr const char* endpoints_sql =
+  "select no, status, event_types, source_nos, ordering, ordering_key, priority from "
+  "endpoint where tenant_no = $1 and deleted_at is null"
+  " and status < 2 order by no";
 constexpr const char* midnight_sql = "select (now() at time zone 'UTC')::time < '00:01'";
 // As in persistence/accept_sql.hpp. $1 keys  $2 event ids  $3 days back
 constexpr const char* keys_sql = R"sql(
@@ -48,6 +49,7 @@ std::vector<endpoint_config> read_targets(pqxx::transaction_base& transaction, c
     one.status = static_cast<endpoint_status>(row["status"].as<int>());
     one.event_types = read_texts(row["event_types"]);
     one.sources = read_numbers(row["source_nos"]);
+    one.priority = static_cast<delivery_priority>(row["priority"].as<int>());
     read_ordering(row, one);
   }
   return out;
@@ -148,6 +150,11 @@ std::vector<published_event> settle(pqxx::transaction_base& transaction, const e
   return out;
 }
 
+/// The event's own word counts, else the endpoint's.
+delivery_lane lane_of(const new_event& event, const endpoint_config& endpoint) {
+  return live_lane(event.priority ? static_cast<delivery_priority>(*event.priority) : endpoint.priority);
+}
+
 } // namespace
 
 publication publish(pqxx::transaction_base& transaction, const entered_tenant& tenant,
@@ -172,7 +179,8 @@ publication publish(pqxx::transaction_base& transaction, const entered_tenant& t
     order_key_reader keys{{}, event.payload};
     for (const auto& each : targets)
       if (matches(each, 0, event.type)) {
-        deliveries.push_back({later_delivery_id(id, each.no), id, each.no, at, order_key_for(each, keys)});
+        deliveries.push_back(
+          {later_delivery_id(id, each.no), id, each.no, at, lane_of(event, each), order_key_for(each, keys)});
         if (at == tenant.now)
           due.insert(each.no);
       }

@@ -17,11 +17,11 @@ from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::sma
 )sql";
 
 // Ids that are there already take no number: they are looked for first, and whoever makes the same deliveries holds the
-// same job's row. $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed  $8 order key or null
+// same job's row. $1 tenant  $2 shard  $3 id  $4 event  $5 endpoint  $6 due  $7 seed  $8 order key or null  $9 lane
 constexpr const char* deliveries_sql = R"sql(
 with v as materialized (
-  select u.* from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[], $8::text[])
-                  with ordinality u (id, event_id, endpoint_no, due, seed, order_key, arrival)
+  select u.* from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::integer[], $8::text[], $9::smallint[])
+                  with ordinality u (id, event_id, endpoint_no, due, seed, order_key, lane, arrival)
   where not exists (select from delivery o where o.id = u.id)
 ), n as (
   insert into order_counter (endpoint_no, tenant_no, last_no)
@@ -30,8 +30,8 @@ with v as materialized (
   returning endpoint_no, last_no
 ), x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
-                        shard, state, reason, last_reason, last_status, order_no, order_key)
-  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0,
+                        shard, state, reason, last_reason, last_status, lane, order_no, order_key)
+  select u.id, u.event_id, $1::bigint, u.endpoint_no, 0, u.due, now(), u.seed, 0, 1, 0, $2::smallint, 0, 0, 0, 0, u.lane,
          (select last_no from n where n.endpoint_no = u.endpoint_no and u.order_key is not null) + 1 - u.from_last, u.order_key
   from (select v.*, row_number() over (partition by endpoint_no, order_key is null order by arrival desc) as from_last from v) u
   order by u.id
@@ -73,13 +73,14 @@ std::int64_t insert_deliveries(pqxx::transaction_base& transaction, tenant_no te
                                const std::vector<made_delivery>& deliveries) {
   binary_array ids{array_type::uuid, deliveries.size(), 16}, events{array_type::uuid, deliveries.size(), 16};
   binary_array endpoints{array_type::int8}, dues{array_type::timestamptz}, seeds{array_type::int4},
-    order_keys{array_type::text};
+    order_keys{array_type::text}, lanes{array_type::int2};
   for (const auto& each : deliveries) {
     ids.add(each.id.value);
     events.add(each.event.value);
     endpoints.add(each.endpoint);
     dues.add(each.due);
     seeds.add(std::bit_cast<std::int32_t>(random_bytes<4>()));
+    lanes.add(static_cast<std::int16_t>(each.order_key ? delivery_lane::in_order : each.lane));
     if (each.order_key)
       order_keys.add(std::string_view{*each.order_key});
     else
@@ -87,7 +88,7 @@ std::int64_t insert_deliveries(pqxx::transaction_base& transaction, tenant_no te
   }
   return transaction
     .exec_params1(deliveries_sql, tenant, static_cast<int>(shard), parameter(ids), parameter(events),
-                  parameter(endpoints), parameter(dues), parameter(seeds), parameter(order_keys))[0]
+                  parameter(endpoints), parameter(dues), parameter(seeds), parameter(order_keys), parameter(lanes))[0]
     .as<std::int64_t>();
 }
 

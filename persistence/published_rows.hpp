@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/delivery_lane.hpp"
 #include "core/ids.hpp"
 #include "core/shard.hpp"
 #include "core/time.hpp"
@@ -27,6 +28,7 @@ struct made_delivery {
   event_id event;
   endpoint_no endpoint = 0;
   wall_time due{};
+  delivery_lane lane = delivery_lane::live_medium;
   std::optional<std::string> order_key{}; ///< of an ordered endpoint: it gets the next number there
 };
 

@@ -9,9 +9,10 @@ namespace postrider {
 /// under the fence and at the attempt that the writer saw (and, for a release, claimed until the same time); the
 /// attempt's row and the counters follow from what changed: no attempt's row can be there before, since a row is at an
 /// attempt once (and `on conflict` would cost a quarter of the statement). A row that somebody has asked to cancel, and
-/// that would go on living, becomes `cancelled` instead; of an event that was erased no excerpt is kept. Answers the
-/// ordinals (from 0) that missed, and, marked, those that were cancelled. Neither of the columns that it changes on a
-/// ride's success is indexed, so that update is HOT.
+/// that would go on living, becomes `cancelled` instead; one that failed goes on in the lane for retries, unless it is
+/// a replay; of an event that was erased no excerpt is kept. Answers the ordinals (from 0) that missed, and, marked,
+/// those that were cancelled. Neither of the columns that it changes on a ride's success is indexed, so that update is
+/// HOT.
 ///
 /// $1 id  $2 from  $3 fence  $4 to  $5 reason  $6 step  $7 due or null  $8 uncount (1 or 0)  $9 number; the attempt's
 /// row, all null where there is none: $10 started  $11 duration in ms  $12 outcome  $13 reason  $14 status  $15
@@ -28,6 +29,7 @@ with u as materialized (
   set state = case when delivery.cancel_asked > 0 and u.becomes in (0, 2) then 5 else u.becomes end,
       reason = case when delivery.cancel_asked > 0 and u.becomes in (0, 2) then delivery.cancel_asked else u.reason end,
       next_attempt_at = case when delivery.cancel_asked > 0 and u.becomes in (0, 2) then null else u.due end,
+      lane = case when u.outcome = 2 and u.becomes = 2 and delivery.lane < 3 then 3 else delivery.lane end,
       step = u.step, updated_at = now(),
       attempt_count = delivery.attempt_count - u.uncount, last_reason = coalesce(u.attempt_reason, delivery.last_reason),
       last_status = coalesce(u.http_status, delivery.last_status)

@@ -34,9 +34,13 @@ void session_worker::start() {
 bool session_worker::post(job what) {
   {
     const std::lock_guard lock{mutex_};
-    auto& queue = what.keep ? kept_ : jobs_;
-    if (!stop_at_ && queue.size() < jobs_max) {
-      queue.push_back(std::move(what));
+    const bool room =
+      what.keep ? kept_.size() < jobs_max : leaves_room(jobs_.size_of(what.tenant), jobs_.size(), jobs_max);
+    if (!stop_at_ && room) {
+      if (what.keep)
+        kept_.push_back(std::move(what));
+      else
+        jobs_.push_back(what.tenant, std::move(what));
       changed_.notify_one();
       return true;
     }
@@ -72,10 +76,11 @@ void session_worker::stop(milliseconds grace) {
   if (thread_.joinable())
     thread_.join();
   progress_.ended();
-  std::deque<job> left, kept;
+  std::vector<job> left;
+  std::deque<job> kept;
   {
     const std::lock_guard lock{mutex_};
-    left.swap(jobs_);
+    left = jobs_.take_if([](const job&) { return true; });
     kept.swap(kept_);
   }
   if (!kept.empty())
@@ -183,14 +188,16 @@ std::optional<session_worker::job> session_worker::wait_for_job() {
   if (!kept_.empty())
     until = std::min(until, kept_at_);
   changed_.wait_until(lock, until, something);
-  auto& queue = kept_is_due() ? kept_ : jobs_;
-  if (queue.empty()) {
+  const bool kept = kept_is_due();
+  if (!kept && jobs_.empty()) {
     if (stop_at_ && !kept_.empty())
       changed_.wait_until(lock, std::min(kept_at_, *stop_at_), [] { return false; });
     return std::nullopt;
   }
-  auto next = std::move(queue.front());
-  queue.pop_front();
+  if (!kept)
+    return jobs_.pop_front();
+  auto next = std::move(kept_.front());
+  kept_.pop_front();
   return next;
 }
 
@@ -227,10 +234,10 @@ void session_worker::try_again(job what) {
 }
 
 void session_worker::abandon_impatient() {
-  std::deque<job> impatient;
+  std::vector<job> impatient;
   {
     const std::lock_guard lock{mutex_};
-    impatient.swap(jobs_);
+    impatient = jobs_.take_if([](const job&) { return true; });
   }
   for (auto& each : impatient)
     if (each.abandon)

@@ -2,6 +2,7 @@
 
 #include "core/metrics.hpp"
 #include "core/progress.hpp"
+#include "core/turn_queue.hpp"
 #include "persistence/availability.hpp"
 #include "persistence/session.hpp"
 #include "persistence/stop_signal.hpp"
@@ -22,8 +23,8 @@ namespace postrider {
 /// not do it.
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
-/// One thread with one connection: does what is posted, in order, and what is due regularly. What is kept has a queue
-/// of its own: while its head waits for another try, the rest goes on.
+/// One thread with one connection: does what is posted, each tenant's in order and the tenants by turns, and what is
+/// due regularly. What is kept has a queue of its own: while its head waits for another try, the rest goes on.
 class session_worker {
 public:
   struct job {
@@ -34,6 +35,9 @@ public:
     /// line in the log, where there are more than `jobs_max`, by `stop`, and where the database refuses these very
     /// values.
     bool keep = false;
+    /// Whose turn it takes: tenants take turns, and none may have more waiting than leaves room for others
+    /// (core/fair_share.hpp). What is kept is done in order.
+    fair_share::key tenant = 0;
   };
   static constexpr std::size_t jobs_max = 16'384;
 
@@ -91,7 +95,7 @@ private:
   std::vector<regular> regulars_;     ///< fixed once it runs
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<job> jobs_;
+  turn_queue<job> jobs_;
   std::deque<job> kept_;
   mono_time kept_at_{};        ///< not tried before
   milliseconds kept_delay_{0}; ///< of the last failure

@@ -72,6 +72,7 @@ endpoint_config read_endpoint(const pqxx::row& row) {
   if (const auto rate = row["rate_limit_per_s"]; !rate.is_null())
     out.rate_limit_per_s = rate.as<double>();
   read_ordering(row, out);
+  out.priority = static_cast<delivery_priority>(row["priority"].as<int>());
   out.breaker_resets = row["breaker_resets"].as<std::uint32_t>();
   return out;
 }

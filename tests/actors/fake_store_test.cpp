@@ -77,8 +77,8 @@ public:
     const auto* found = fake_.find(id);
     if (found == nullptr)
       return std::nullopt;
-    stored_delivery out{
-      found->state, found->reason, found->under, found->attempt_count, found->step, found->next_attempt_at, {}};
+    stored_delivery out{found->state, found->reason, found->under,           found->attempt_count,
+                        found->step,  found->lane,   found->next_attempt_at, {}};
     for (const auto& each : found->attempts)
       out.attempts.push_back({each.number, each.outcome, each.reason});
     return out;

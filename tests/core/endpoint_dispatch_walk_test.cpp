@@ -31,7 +31,12 @@ dispatch_world::sums walk(dispatch_world::conditions given) {
     all.dead += seen.dead;
     all.written_again += seen.written_again;
     all.kept += seen.kept;
+    for (std::size_t i = 0; i < lane_count; ++i)
+      all.by_lane[i] += seen.by_lane[i];
   }
+  for (const auto lane : all_lanes)
+    if (given.order_keys == 0 && lane != delivery_lane::in_order)
+      BOOST_TEST(all.by_lane[index_of(lane)] > seeds, to_string(lane));
   BOOST_TEST(all.probes > seeds); // the walk went where it was meant to go
   BOOST_TEST(all.releases > seeds);
   BOOST_TEST(all.opened > seeds);

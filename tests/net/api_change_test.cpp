@@ -236,6 +236,14 @@ BOOST_AUTO_TEST_CASE(retry_and_breaker_are_merged_too) {
   CHECK_TEXTS(refused(path, R"({"breaker":{"cool_down_ms":70000}})"), "/breaker/cool_down_max_ms out-of-range");
 }
 
+BOOST_AUTO_TEST_CASE(a_priority_is_one_of_three_words_and_null_restores_medium) {
+  const auto path = endpoint(R"({"url":"https://example.com/hook","priority":"high"})");
+  BOOST_TEST(patch(path, "{}").json().at("priority").as_string() == "high");
+  BOOST_TEST(patch(path, R"({"priority":"low"})").json().at("priority").as_string() == "low");
+  BOOST_TEST(patch(path, R"({"priority":null})").json().at("priority").as_string() == "medium");
+  CHECK_TEXTS(refused(path, R"({"priority":"urgent"})"), "/priority bad-format");
+}
+
 BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_change_of_an_endpoint_is_told_at_once) {
   const auto path = endpoint();
   CHECK_TEXTS(
@@ -243,8 +251,8 @@ BOOST_AUTO_TEST_CASE(all_that_is_wrong_with_a_change_of_an_endpoint_is_told_at_o
                   R"("url":"http://127.0.0.1/","headers":{"Webhook-Id":"x"},"max_in_flight":0,"filter":{"all":[]},)"
                   R"("ordering":"lifo","priority":"high","signing":{"profile":"svix"}})"),
     "/secret read-only", "/nope unknown-field", "/status read-only", "/id read-only", "/breaker/odd unknown-field",
-    "/url https-required", "/headers/Webhook-Id header-reserved", "/max_in_flight out-of-range",
-    "/ordering bad-format", "/filter not-supported-yet", "/priority not-supported-yet", "/signing not-supported-yet");
+    "/url https-required", "/headers/Webhook-Id header-reserved", "/max_in_flight out-of-range", "/ordering bad-format",
+    "/priority endpoint-ordered", "/filter not-supported-yet", "/signing not-supported-yet");
   CHECK_TEXTS(refused(path, R"({"url":null})"), "/url required");
   CHECK_TEXTS(refused(path, R"({"url":"https://169.254.169.254/"})"), "/url endpoint-address-blocked");
   BOOST_TEST(patch(endpoints + "/ep_nonsense", "{}").status == 404);

@@ -97,6 +97,43 @@ BOOST_AUTO_TEST_CASE(a_claim_that_was_heard_is_left_alone) {
   BOOST_TEST(next->overdue_attempts.empty());
 }
 
+// Each claim would walk over the whole backlog otherwise, to find that nothing of it is in flight.
+BOOST_AUTO_TEST_CASE(an_overdue_attempt_among_a_backlog_has_its_turn_with_it) {
+  const auto copy = [&](int count, const std::string& due_at, int state) {
+    world.sql(
+      "insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed,"
+      " attempt_count, generation, step, shard, state, reason, last_reason, last_status) select"
+      " (left(id::text, 15) || right(gen_random_uuid()::text, 21))::uuid, event_id, tenant_no, endpoint_no, 0, " +
+      due_at + ", now(), 1, " + std::to_string(state) + ", 1, 0, shard, " + std::to_string(state) +
+      ", 0, 0, 0 from delivery, generate_series(1, " + std::to_string(count) + ") where id = '" + to_string(due.value) +
+      "'");
+  };
+  copy(20, "now() - interval '1 minute'", 0);
+  copy(1, "now() - interval '10 milliseconds'", 1);
+  const auto first = claims.claim(on, request(10min));
+  BOOST_REQUIRE(first.has_value());
+  BOOST_TEST(first->claimed.size() == 10U);
+  BOOST_TEST(first->overdue_attempts.empty());
+  const auto second = claims.claim(on, request(11min));
+  BOOST_REQUIRE(second.has_value());
+  BOOST_TEST(second->claimed.size() == 10U);
+  BOOST_TEST(second->overdue_attempts.empty());
+  const auto third = claims.claim(on, request(12min));
+  BOOST_REQUIRE(third.has_value());
+  BOOST_TEST(third->claimed.size() == 1U);
+  BOOST_TEST(third->overdue_attempts.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_of_nothing_looks_for_overdue_attempts_everywhere) {
+  world.sql("update delivery set state = 1, fence = 1, attempt_count = 1");
+  auto of_nothing = request(10min);
+  of_nothing.limit = 0;
+  const auto found = claims.claim(on, of_nothing);
+  BOOST_REQUIRE(found.has_value());
+  BOOST_TEST(found->claimed.empty());
+  BOOST_TEST(found->overdue_attempts.size() == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 #endif

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_final_delivery_is_retried_in_a_new_generation_and_a_live_
     BOOST_TEST(now->attempt_count == 1U); // its history goes on
     BOOST_TEST(now->next_attempt_at.has_value());
   }
-  BOOST_TEST(column(ids[0], "step || ' ' || reason || ' ' || cancel_asked") == "0 0 0");
+  BOOST_TEST(column(ids[0], "step || ' ' || reason || ' ' || cancel_asked || ' ' || lane") == "0 0 0 4");
   BOOST_TEST(due.size() == 1U);
   check_refused(operate(&operations_store::retry_delivery, ids[3]), 409, "delivery-live");
   check_refused(operate(&operations_store::retry_delivery, ids[0]), 409, "delivery-live");
@@ -159,6 +159,8 @@ BOOST_AUTO_TEST_CASE(an_event_goes_to_the_endpoints_that_match_and_its_id_is_tak
     "order-1>m/hook order-1>paused order-2>paused");
   BOOST_TEST(
     sql("select body = convert_to('{\"a\": 1}', 'UTF8') and priority = 2 and source_no = 0 from event limit 1") == "t");
+  BOOST_TEST(sql("select bool_and(lane = coalesce(v.priority, 1)) from delivery d join event v on v.id = d.event_id") ==
+             "t");           // the event's own word, else the endpoint's
   one.type = "invoice.sent"; // the id is the tenant's, whatever the type
   const auto again = operate(&operations_store::publish, std::vector{one});
   BOOST_REQUIRE(again);

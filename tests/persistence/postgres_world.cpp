@@ -138,8 +138,8 @@ void postgres_world::lose_lease(shard_no shard) {
 std::optional<stored_delivery> postgres_world::read(delivery_id id) {
   const auto text = "'" + to_string(id.value) + "'";
   const auto rows =
-    sql("select state, reason, fence, attempt_count, step, (extract(epoch from next_attempt_at) * 1000000)::bigint"
-        " from delivery where id = " +
+    sql("select state, reason, fence, attempt_count, step, (extract(epoch from next_attempt_at) * 1000000)::bigint,"
+        " lane from delivery where id = " +
         text);
   if (rows.empty())
     return std::nullopt;
@@ -150,6 +150,7 @@ std::optional<stored_delivery> postgres_world::read(delivery_id id) {
   out.attempt_count = rows[0][3].as<std::uint32_t>();
   out.step = rows[0][4].as<std::uint32_t>();
   out.next_attempt_at = read_optional_time(rows[0][5]);
+  out.lane = static_cast<delivery_lane>(rows[0][6].as<int>());
   for (const auto& row :
        sql("select number, outcome, reason from attempt where delivery_id = " + text + " order by number"))
     out.attempts.push_back({row[0].as<std::uint32_t>(), static_cast<attempt_outcome>(row[1].as<int>()),

@@ -134,15 +134,21 @@ BOOST_AUTO_TEST_CASE(each_row_is_found_by_its_own_index) {
     BOOST_TEST(
       std::regex_search(
         plan,
-        std::regex{R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(next_attempt_at >= \$\d\)\))"}),
+        std::regex{
+          R"(Index Cond: \(\(shard = \$\d\) AND \(endpoint_no = \$\d\) AND \(lane = \(\(l\S*\.ordinal - 1\)\)::smallint\) AND \(next_attempt_at >= l\S*\.lower\)\))"}),
       plan);
+    const auto lost = world.plan_of("expose_claimed");
+    BOOST_TEST(finds(lost, "(lane = ANY ("), lost); // else it would walk over the whole backlog
     BOOST_TEST(finds(plan, "Index Cond: (id = sized_1.id)"), plan);
     BOOST_TEST(finds(plan, "Index Cond: ((tenant_no = chosen.tenant_no) AND (id = chosen.event_id))"), plan);
   }
   {
     plan_world world{sweeper::statements()};
     const auto plan = world.plan_of("due_endpoints");
-    BOOST_TEST(finds(plan, "Index Cond: (ROW(shard, endpoint_no) > ROW(first_1.shard, first_1.endpoint_no))"), plan);
+    BOOST_TEST(
+      finds(plan,
+            "Index Cond: (ROW(shard, endpoint_no, lane) > ROW(first_1.shard, first_1.endpoint_no, first_1.lane))"),
+      plan);
     const auto rides = world.plan_of("interrupt_rides");
     BOOST_TEST(finds(rides, "Index Cond: (id >= $3)"), rides);
   }

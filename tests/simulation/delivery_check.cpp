@@ -113,6 +113,8 @@ void delivery_check::check_rows() const {
   for (const auto& [id, each] : around_.database.rows.deliveries()) {
     ++sums[each.tenant][static_cast<std::size_t>(each.state)];
     check_attempts(each);
+    if (!is_final(each.state) && !each.place && (each.step > 0) != (each.lane == delivery_lane::retry))
+      violated("a delivery that has failed is among first attempts, or the reverse: step", each.step);
     if (!is_final(each.state) && each.state != delivery_state::in_flight && !each.next_attempt_at)
       violated("I3: waits without a due time: state", index_of(each.state));
     if (is_final(each.state) && each.next_attempt_at)

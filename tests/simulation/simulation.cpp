@@ -40,6 +40,7 @@ endpoint_config simulation::make_endpoint(endpoint_no no) {
   out.url = "https://example.com/" + std::to_string(no);
   out.max_in_flight = static_cast<std::uint32_t>(chance.between(1, 8));
   out.timeout = chance.between(500ms, 3'000ms);
+  out.priority = static_cast<delivery_priority>(chance.between(0, 2));
   if (chance.chance(0.5)) {
     out.retry.schedule.clear();
     out.retry.base = chance.between(200ms, 2'000ms);

@@ -58,6 +58,7 @@ T loaded(store_under_test& on, const std::function<void(std::function<void(resul
 
 std::vector<conformance_case> accept_cases();
 std::vector<conformance_case> delivery_cases();
+std::vector<conformance_case> lane_cases();
 std::vector<conformance_case> cancel_cases();
 std::vector<conformance_case> order_cases();
 std::vector<conformance_case> configuration_cases();

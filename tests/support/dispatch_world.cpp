@@ -1,5 +1,6 @@
 #include "tests/support/dispatch_world.hpp"
 
+#include "tests/support/claim_choice.hpp"
 #include "tests/support/dispatch_bench.hpp"
 
 #include <algorithm>
@@ -104,9 +105,12 @@ void dispatch_world::new_event() {
     auto& made = rows_[id];
     made.seed = static_cast<std::uint32_t>(below(1'000'000));
     made.changed = wall_;
+    const auto dice = below(6); // most are the endpoint's own, some published with a priority, some replayed
+    made.lane = dice < 3 ? delivery_lane::live_medium : all_lanes[std::array<std::size_t, 3>{0, 2, 4}[dice - 3]];
     const bool rides = ride && under == lease_ && lease_ != 0;
     taken_ -= ride ? 1 : 0;
     if (rides) {
+      made.lane = delivery_lane::live_medium;
       move(made, delivery_input::claim);
       made.attempt_count = 1;
       made.under = under;
@@ -115,8 +119,10 @@ void dispatch_world::new_event() {
     } else {
       made.due = wall_;
     }
-    if (given_.order_keys > 0)
+    if (given_.order_keys > 0) {
       made.place = order_place{++last_no_, given_.order_keys == 1 ? "" : std::to_string(below(given_.order_keys))};
+      made.lane = delivery_lane::in_order;
+    }
     later(milliseconds{below(30)}, [this, id, rides, under] {
       if (rides) {
         on_their_way_.erase(id);
@@ -229,6 +235,9 @@ void dispatch_world::start(const dispatch_effects::start& each) {
     require(dispatch_.gate().probes_running <= policy_.breaker.probes, "more probes than allowed");
   }
   require(running_.emplace(each.delivery, each.number).second, "the same delivery is sent twice at once");
+  if (!is_live(found.lane) && dispatch_.gate().state == breaker_state::closed)
+    require(running_in_background() <= dispatch_.window() - dispatch_.window() / 4,
+            "retries and replays have more than their part of the window");
   if (found.under == dispatch_.under()) { // else it was taken over in this moment
     require(found.state == delivery_state::in_flight, "sent, but its row is not in flight");
     require(found.attempt_count == each.number, "sent under a number that is not the counted one");
@@ -299,6 +308,8 @@ bool dispatch_world::hits(const dispatch_effects::write& each, row& found) {
               : each.to == delivery_state::dead              ? delivery_input::give_up
                                                              : delivery_input::fail);
   require(found.state == each.to, "a write to another state than its input leads to");
+  if (!each.uncount && each.outcome == attempt_outcome::failed)
+    found.lane = lane_after_failure(found.lane);
   found.step = each.step;
   found.due = each.next_attempt_at;
   found.changed = wall_;
@@ -342,16 +353,22 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
       answer.overdue.push_back({id, each.under, each.attempt_count, each.step, {}});
   }
   std::sort(scheduled.begin(), scheduled.end());
+  by_lane<std::vector<delivery_id>> reached;
   for (const auto& [at, id] : scheduled) {
-    auto& each = rows_.at(id);
-    const bool reached =
-      wanted.backoff_before && each.state == delivery_state::retry_wait && each.changed < *wanted.backoff_before;
-    if (answer.claimed.size() == wanted.limit || (at > wall_ && !reached)) {
-      answer.next_due = answer.next_due ? std::min(*answer.next_due, at) : at;
-      continue;
-    }
-    answer.claimed.push_back(take(id, wanted, under));
+    const auto& each = rows_.at(id);
+    if (at <= wall_ ||
+        (wanted.backoff_before && each.state == delivery_state::retry_wait && each.changed < *wanted.backoff_before))
+      reached[index_of(each.lane)].push_back(id);
   }
+  for (const auto& id : choose_by_turns(reached, wanted.turns, wanted.limit)) {
+    auto& each = rows_.at(id);
+    answer.claimed.push_back(take(id, wanted, under));
+    ++seen_.by_lane[index_of(each.lane)];
+  }
+  for (const auto& [at, id] : scheduled)
+    if (const auto& each = rows_.at(id); each.state != delivery_state::in_flight)
+      answer.due_by_lane.note(at, each.lane);
+  answer.next_due = answer.due_by_lane.earliest();
   return answer;
 }
 
@@ -362,8 +379,8 @@ claimed_attempt dispatch_world::take(const delivery_id& id, const dispatch_effec
   each.due = wanted.until;
   each.changed = wall_;
   ++each.attempt_count;
-  return {id,        dispatch_bench::event_of(100),           each.attempt_count, each.step,
-          each.seed, wanted.order ? each.place : std::nullopt};
+  return {id,        dispatch_bench::event_of(100),           each.attempt_count, each.step, each.seed,
+          each.lane, wanted.order ? each.place : std::nullopt};
 }
 
 // ---------------------------------------------------------------------------------------------- what must hold
@@ -375,6 +392,11 @@ void dispatch_world::check() {
     require(dispatch_.ready() == 0 && dispatch_.lendable(0, mono_) == 0, "open, but something is ready or lent");
   if (dispatch_.under() == 0)
     require(dispatch_.lendable(0, mono_) == 0, "not owned, but something is lent");
+}
+
+std::uint32_t dispatch_world::running_in_background() const {
+  return static_cast<std::uint32_t>(std::count_if(
+    running_.begin(), running_.end(), [this](const auto& each) { return !is_live(rows_.at(each.first).lane); }));
 }
 
 bool dispatch_world::all_final() const {

@@ -34,8 +34,9 @@ public:
 
   struct sums {
     std::uint64_t starts = 0, probes = 0, releases = 0, opened = 0, claims = 0, interrupted = 0, rides = 0, dead = 0;
-    std::uint64_t written_again = 0; ///< batches whose commit was in doubt
-    std::uint64_t kept = 0;          ///< attempts that were ready when the same fence came back
+    std::array<std::uint64_t, lane_count> by_lane{}; ///< claimed
+    std::uint64_t written_again = 0;                 ///< batches whose commit was in doubt
+    std::uint64_t kept = 0;                          ///< attempts that were ready when the same fence came back
   };
   [[nodiscard]] const sums& seen() const noexcept { return seen_; }
 
@@ -45,6 +46,7 @@ private:
     std::uint32_t attempt_count = 0, step = 0, seed = 0;
     fence under = 0;
     std::optional<wall_time> due{};
+    delivery_lane lane = delivery_lane::live_medium;
     wall_time changed{};
     std::set<std::uint32_t> recorded; // numbers of the attempts' rows
     std::set<std::uint32_t> sent;     // numbers that the endpoint saw
@@ -88,6 +90,7 @@ private:
   void move(row& each, delivery_input input);
   // what must hold
   void check();
+  [[nodiscard]] std::uint32_t running_in_background() const;
   [[nodiscard]] bool all_final() const;
 
   conditions given_;

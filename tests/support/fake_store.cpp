@@ -239,7 +239,7 @@ void fake_store::insert(accept_item& item) {
   events_by_id_.emplace(item.what->id, item.what);
   for (auto& each : item.deliveries) {
     each.ride = each.ride && holds(item.shard, each.under);
-    row fresh{each.id, item.what, item.what->tenant, each.endpoint, item.shard, each.seed};
+    row fresh{each.id, item.what, item.what->tenant, each.endpoint, item.shard, each.seed, each.lane};
     fresh.updated_at = now_;
     if (each.ride) {
       fresh.state = delivery_state::in_flight;
@@ -249,6 +249,7 @@ void fake_store::insert(accept_item& item) {
       fresh.next_attempt_at = now_;
     }
     if (each.order_key)
+      fresh.lane = delivery_lane::in_order,
       fresh.place = order_place{++order_counters_[each.endpoint], *each.order_key};
     ++counters_[fresh.tenant][index_of(fresh.state)];
     deliveries_.emplace(each.id, std::move(fresh));
@@ -297,6 +298,8 @@ record_result fake_store::write(const outcome_write& write) {
   move(found, cancelled ? delivery_state::cancelled : write.to);
   found.reason = cancelled ? found.cancel_asked : write.reason;
   found.step = write.step;
+  if (write.attempt && write.attempt->outcome == attempt_outcome::failed && !is_final(write.to))
+    found.lane = lane_after_failure(found.lane);
   found.next_attempt_at = cancelled ? std::nullopt : write.next_attempt_at;
   found.attempt_count -= uncounted;
   if (write.attempt) {

@@ -28,6 +28,7 @@ public:
     endpoint_no endpoint = 0;
     shard_no shard = 0;
     std::uint32_t seed = 0;
+    delivery_lane lane = delivery_lane::live_medium;
     delivery_state state = delivery_state::pending;
     delivery_reason reason = delivery_reason::none;
     fence under = 0;

@@ -1,5 +1,6 @@
 // What fake_store does besides accepting and recording.
 
+#include "tests/support/claim_choice.hpp"
 #include "tests/support/fake_store.hpp"
 
 #include <algorithm>
@@ -38,17 +39,20 @@ claim_result fake_store::claim_now(const claim_request& request) {
   }
   std::stable_sort(scheduled.begin(), scheduled.end(),
                    [](const row* left, const row* right) { return *left->next_attempt_at < *right->next_attempt_at; });
-  for (auto* each : scheduled) {
-    const bool due =
-      *each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
-                                                each->updated_at < *request.backoff_before);
-    if (!due || out.claimed.size() >= request.limit) {
-      out.next_due = std::min(out.next_due.value_or(*each->next_attempt_at), *each->next_attempt_at);
-      continue;
-    }
+  by_lane<std::vector<row*>> reached;
+  for (auto* each : scheduled)
+    if (*each->next_attempt_at <= request.now || (request.backoff_before && each->state == delivery_state::retry_wait &&
+                                                  each->updated_at < *request.backoff_before))
+      reached[postrider::index_of(each->lane)].push_back(each);
+  const auto left = request.limit - static_cast<std::uint32_t>(out.claimed.size());
+  for (auto* each : test::choose_by_turns(reached, request.turns, left))
     out.claimed.push_back(take(*each, request));
-  }
-  return out;
+}
+for (const auto* each : scheduled)
+  if (each->state != delivery_state::in_flight)
+    out.due_by_lane.note(*each->next_attempt_at, each->lane);
+out.next_due = out.due_by_lane.earliest();
+return out;
 }
 
 claimed_delivery fake_store::take(row& found, const claim_request& request) {
@@ -56,7 +60,7 @@ claimed_delivery fake_store::take(row& found, const claim_request& request) {
   found.under = request.under;
   found.next_attempt_at = request.attempt_deadline;
   ++found.attempt_count;
-  return {found.id, found.what, found.attempt_count, found.step, found.seed, {}};
+  return {found.id, found.what, found.attempt_count, found.step, found.seed, found.lane, {}};
 }
 
 void fake_store::interrupt(row& found) {

@@ -29,7 +29,7 @@ std::ostream& operator<<(std::ostream& out, const conformance_case& which) {
 
 std::vector<conformance_case> conformance_cases() {
   auto out = accept_cases();
-  for (auto more : {delivery_cases(), order_cases(), cancel_cases(), configuration_cases()})
+  for (auto more : {delivery_cases(), lane_cases(), order_cases(), cancel_cases(), configuration_cases()})
     out.insert(out.end(), more.begin(), more.end());
   return out;
 }

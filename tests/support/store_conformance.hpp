@@ -32,6 +32,7 @@ struct stored_delivery {
   fence under = 0;
   std::uint32_t attempt_count = 0;
   std::uint32_t step = 0;
+  delivery_lane lane = delivery_lane::live_medium;
   std::optional<wall_time> next_attempt_at{};
   struct attempt {
     std::uint32_t number = 0;
