@@ -60,6 +60,8 @@ BOOST_AUTO_TEST_CASE(a_lane_without_room_is_claimed_again_when_something_of_it_h
   BOOST_TEST(!bench.dispatch.wake_at(bench.now()).has_value()); // no timer could change anything
   for (std::uint32_t i = 0; i < 4; ++i) {
     bench.finish(first.at(i), good);
+    if (bench.out.wanted_claim) // it proves quick: there is more room
+      break;
     bench.record(first.at(i).delivery);
     if (bench.out.wanted_claim)
       break;

@@ -171,11 +171,15 @@ void simulation::heal() {
     if (!state.trusted) // the lease of one that lives still runs
       take(shard, state.owner);
   }
-  for (const auto tenant : tenants_)
-    change(tenant, [](tenant_config& config) {
-      for (auto& each : config.endpoints)
-        each.status = endpoint_status::active;
-    });
+  const auto activate = [this] {
+    for (const auto tenant : tenants_)
+      change(tenant, [](tenant_config& config) {
+        for (auto& each : config.endpoints)
+          each.status = endpoint_status::active;
+      });
+  };
+  activate();
+  in(5'000ms, activate); // a 410 of before may have been on its way into the database
 }
 
 run_result simulation::run() {
