@@ -118,7 +118,7 @@ inline const std::string claim_unordered_reaching_back_sql = claim_text(true, tr
 inline constexpr std::string_view expose_claimed_sql = R"sql(
 update delivery set next_attempt_at = $4::timestamptz
 where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint and state = 1
-  and lane = any ('{0, 1, 2, 3, 4}'::smallint[]) and next_attempt_at = any ($5::timestamptz[])
+  and lane = any ('{0, 1, 2, 3, 4, 5}'::smallint[]) and next_attempt_at = any ($5::timestamptz[])
   and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
 )sql";
 
