@@ -9,8 +9,8 @@ namespace postrider {
 /// What follows the dedupe keys; `d` are the ids of the events whose key is new.
 inline constexpr std::string_view accept_tail = R"sql(), e as (
   insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
-  select u.* from unnest($2::uuid[], $3::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
-                         $11::bytea[]) u (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
+  select u.* from (select unnest($2::uuid[]) as id, unnest($3::bigint[]), unnest($5::bigint[]), unnest($6::text[]), unnest($7::text[]),
+                          unnest($8::text[]), unnest($9::bytea[]), unnest($10::bytea[]), unnest($11::bytea[])) u
   where (u.id in (select event_id from d)) is true
 ), x as (
   insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, attempt_count, generation, step,
@@ -19,8 +19,9 @@ inline constexpr std::string_view accept_tail = R"sql(), e as (
          case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
          u.shard, case when u.rides then 1 else 0 end, 0, 0, 0
   from (select v.*, ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
-        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[])
-             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence)
+        from (select unnest($12::uuid[]) as id, unnest($13::uuid[]) as event_id, unnest($14::bigint[]) as tenant_no,
+                     unnest($15::bigint[]) as endpoint_no, unnest($16::smallint[]) as shard, unnest($17::integer[]) as seed,
+                     unnest($18::bigint[]) as fence) v
         where (v.event_id in (select event_id from d)) is true
         offset 0) u
   returning tenant_no, state
@@ -48,7 +49,7 @@ inline const std::string accept_sql = std::string{R"sql(
 with d as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date
-  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
+  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
   where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
     and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
                                            and o.day < (now() at time zone 'UTC')::date)
@@ -64,7 +65,7 @@ inline const std::string accept_midnight_sql = std::string{R"sql(
 with y as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date - 1
-  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
+  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
   where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
     and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8
                                            and o.day < (now() at time zone 'UTC')::date - 1)

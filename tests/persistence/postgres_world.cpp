@@ -151,7 +151,7 @@ std::optional<stored_delivery> postgres_world::read(delivery_id id) {
   out.step = rows[0][4].as<std::uint32_t>();
   out.next_attempt_at = read_optional_time(rows[0][5]);
   for (const auto& row :
-       sql("select number, outcome, reason from attempt where delivery_id = " + text + " order by number"))
+       sql("select number, outcome, reason from delivery_attempt where delivery_id = " + text + " order by number"))
     out.attempts.push_back({row[0].as<std::uint32_t>(), static_cast<attempt_outcome>(row[1].as<int>()),
                             static_cast<attempt_reason>(row[2].as<int>())});
   return out;
