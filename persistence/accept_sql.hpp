@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,23 @@ inline constexpr std::string_view accept_tail = R"sql(), e as (
 select (select count(*) from d), (select count(*) from x where state = 1)
 )sql";
 
+/// What becomes of a key that somebody else writes at the same moment.
+enum class same_key : std::uint8_t { fails, left_out };
+
+inline std::string accept_text(same_key others) {
+  return std::string{R"sql(
+with d as (
+  insert into dedupe (key, event_id, day)
+  select u.key, u.id, (now() at time zone 'UTC')::date
+  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
+    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
+                                           and o.day <= (now() at time zone 'UTC')::date)
+    and (now() at time zone 'UTC')::time >= '00:01'
+  order by u.key)sql"} +
+         (others == same_key::left_out ? " on conflict do nothing" : "") + " returning event_id" + std::string{accept_tail};
+}
+
 /// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then
 /// the events whose key is new, their deliveries, and the counters.
 ///
@@ -39,25 +57,18 @@ select (select count(*) from d), (select count(*) from x where state = 1)
 /// version is not the tenant's any more. A delivery rides (`in_flight`, attempt 1, no due time) if it brings a fence
 /// and shard_lease still shows that fence, unexpired; otherwise it is pending and due at once.
 ///
+/// A key that another transaction commits meanwhile, or that the batch has twice, makes the whole statement fail
+/// (23505), and nothing is written: accept_contended_sql, which `on conflict` makes a tenth dearer, then decides.
+///
 /// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch
-/// (plans are pinned). In the first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
+/// (plans are pinned). `unnest` stands in the select list: in FROM each array would go through a tuple store. In the
+/// first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
 /// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
 /// fence or 0; $19 the batch's tenants, each once.
-inline const std::string accept_sql = std::string{R"sql(
-with d as (
-  insert into dedupe (key, event_id, day)
-  select u.key, u.id, (now() at time zone 'UTC')::date
-  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
-  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
-    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
-                                           and o.day < (now() at time zone 'UTC')::date)
-    and (now() at time zone 'UTC')::time >= '00:01'
-  order by u.key
-  on conflict do nothing
-  returning event_id
-)sql"} + std::string{accept_tail};
+inline const std::string accept_sql = accept_text(same_key::fails);
+inline const std::string accept_contended_sql = accept_text(same_key::left_out);
 
 /// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's
 /// table, because other transactions may still believe in yesterday.
