@@ -47,7 +47,8 @@ with d as (
                                            and o.day <= (now() at time zone 'UTC')::date)
     and (now() at time zone 'UTC')::time >= '00:01'
   order by u.key)sql"} +
-         (others == same_key::left_out ? " on conflict do nothing" : "") + " returning event_id" + std::string{accept_tail};
+         (others == same_key::left_out ? " on conflict do nothing" : "") + " returning event_id" +
+         std::string{accept_tail};
 }
 
 /// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then

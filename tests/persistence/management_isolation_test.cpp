@@ -120,8 +120,8 @@ BOOST_AUTO_TEST_CASE(a_confined_transaction_sees_and_changes_nothing_of_others_e
   pqxx::connection connection{f.url};
   pqxx::work transaction{connection};
   const auto tenant = enter_tenant(transaction, "acme", access::read);
-  for (const char* table : {"endpoint", "source_secret", "endpoint_secret", "event", "delivery", "attempt",
-                            "delivery_attempt"}) {
+  for (const char* table :
+       {"endpoint", "source_secret", "endpoint_secret", "event", "delivery", "attempt", "delivery_attempt"}) {
     const auto theirs = std::string{"select count(*) from "} + table;
     const auto expected = std::string{table} == "source_secret" ? 1 : 0;
     BOOST_TEST(transaction.exec1(theirs)[0].as<int>() == expected);
