@@ -17,6 +17,8 @@ namespace postrider {
 
 namespace {
 
+constexpr std::string_view unique_violation = "23505";
+
 binary_array tenants_of(std::span<const queued_accept> items) {
   std::vector<tenant_no> tenants;
   tenants.reserve(items.size());
@@ -52,8 +54,9 @@ struct accept_parameters {
     std::int32_t arrival = 0;
     for (const auto& each : items)
       arrivals_of.emplace(each.item.get(), arrival++);
+    // Rows in the order of their ids go to the right edge of each index. The keys are sorted by the statement.
     std::sort(sorted.begin(), sorted.end(), [](const queued_accept* left, const queued_accept* right) {
-      return left->item->dedupe_key < right->item->dedupe_key;
+      return left->item->what->id < right->item->what->id;
     });
     for (const auto* each : sorted)
       add(*each->item);
@@ -108,6 +111,34 @@ struct accept_parameters {
   bool ordered = false;
 };
 
+/// One event twice in a batch: its provider sent it in parallel.
+bool has_equal_keys(std::span<const queued_accept> items) {
+  std::vector<uuid> keys;
+  keys.reserve(items.size());
+  for (const auto& each : items)
+    keys.push_back(each.item->dedupe_key);
+  std::sort(keys.begin(), keys.end());
+  return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+}
+
+session_result<accept_counts> run_accept(session& on, const char* statement, const accept_parameters& p) {
+  return on.call([&](pqxx::connection_base& connection) {
+    pqxx::nontransaction transaction{connection};
+    if (p.ids.size() > 0)
+      POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(on.descriptor(), SHUT_RD));
+    const auto run = [&](const auto&... more) {
+      return transaction.exec_prepared1(
+        statement, parameter(p.keys), parameter(p.ids), parameter(p.tenants), parameter(p.versions),
+        parameter(p.sources), parameter(p.types), parameter(p.provider_ids), parameter(p.content_types),
+        parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies), parameter(p.delivery_ids),
+        parameter(p.delivery_events), parameter(p.delivery_tenants), parameter(p.endpoints), parameter(p.shards),
+        parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants), parameter(p.lanes), parameter(more)...);
+    };
+    const auto row = p.ordered ? run(p.order_keys, p.arrivals) : run();
+    return accept_counts{row[0].as<std::size_t>(), row[1].as<std::size_t>()};
+  });
+}
+
 std::map<tenant_no, std::int64_t> read_versions(const pqxx::result& rows) {
   std::map<tenant_no, std::int64_t> out;
   for (const auto& row : rows)
@@ -119,6 +150,7 @@ std::map<tenant_no, std::int64_t> read_versions(const pqxx::result& rows) {
 
 std::vector<prepared_sql> accept_statements() {
   return {{"accept", accept_sql},
+          {"accept_contended", accept_contended_sql},
           {"accept_midnight", accept_midnight_sql},
           {"accept_in_order", accept_in_order_sql},
           {"accept_in_order_midnight", accept_in_order_midnight_sql},
@@ -129,23 +161,16 @@ std::vector<prepared_sql> accept_statements() {
 
 session_result<accept_counts> write_accepts(session& on, std::span<const queued_accept> items, bool midnight) {
   const accept_parameters p{items};
-  return on.call([&](pqxx::connection_base& connection) {
-    pqxx::nontransaction transaction{connection};
-    if (!items.empty())
-      POSTRIDER_FAILPOINT_CUT("accept.unheard", ::shutdown(on.descriptor(), SHUT_RD));
-    const auto run = [&](const char* statement, const auto&... more) {
-      return transaction.exec_prepared1(
-        statement, parameter(p.keys), parameter(p.ids), parameter(p.tenants), parameter(p.versions),
-        parameter(p.sources), parameter(p.types), parameter(p.provider_ids), parameter(p.content_types),
-        parameter(p.headers), parameter(p.forward_headers), parameter(p.bodies), parameter(p.delivery_ids),
-        parameter(p.delivery_events), parameter(p.delivery_tenants), parameter(p.endpoints), parameter(p.shards),
-        parameter(p.seeds), parameter(p.fences), parameter(p.distinct_tenants), parameter(p.lanes), parameter(more)...);
-    };
-    const auto row = p.ordered
-                       ? run(midnight ? "accept_in_order_midnight" : "accept_in_order", p.order_keys, p.arrivals)
-                       : run(midnight ? "accept_midnight" : "accept");
-    return accept_counts{row[0].as<std::size_t>(), row[1].as<std::size_t>()};
-  });
+  if (p.ordered)
+    return run_accept(on, midnight ? "accept_in_order_midnight" : "accept_in_order", p);
+  if (midnight)
+    return run_accept(on, "accept_midnight", p);
+  if (has_equal_keys(items))
+    return run_accept(on, "accept_contended", p);
+  auto counts = run_accept(on, "accept", p);
+  if (!counts && counts.error().sqlstate == unique_violation)
+    return run_accept(on, "accept_contended", p);
+  return counts;
 }
 
 session_result<accept_findings> find_accepts(session& on, std::span<const queued_accept> items) {

@@ -21,8 +21,8 @@ struct accept_counts {
   std::size_t rides = 0;
 };
 
-/// Runs the accept statement over the items, in the order of their keys. `midnight`: the variant for the first minute
-/// of a day.
+/// Runs the accept statement over the items, whatever their keys. `midnight`: the variant for the first minute of a
+/// day.
 session_result<accept_counts> write_accepts(session& on, std::span<const queued_accept> items, bool midnight);
 
 /// What a second read found, for each item.

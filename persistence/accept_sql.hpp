@@ -1,16 +1,17 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-/// What the accept writers run. Arrays are parallel; `u` is the batch, sorted by key.
+/// What the accept writers run. Arrays are parallel; `u` is the batch.
 namespace postrider {
 
 /// The events whose key is new; `d` are their ids.
 inline constexpr std::string_view accept_events = R"sql(), e as (
   insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
-  select u.* from unnest($2::uuid[], $3::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
-                         $11::bytea[]) u (id, tenant_no, source_no, type, provider_event_id, content_type, headers, forward_headers, body)
+  select u.* from (select unnest($2::uuid[]) as id, unnest($3::bigint[]), unnest($5::bigint[]), unnest($6::text[]), unnest($7::text[]),
+                          unnest($8::text[]), unnest($9::bytea[]), unnest($10::bytea[]), unnest($11::bytea[])) u
   where (u.id in (select event_id from d)) is true
 ))sql";
 
@@ -22,15 +23,16 @@ inline constexpr std::string_view accept_deliveries = R"sql(, x as (
          case when u.rides then null else now() end, now(), u.seed, case when u.rides then 1 else 0 end, 1, 0,
          u.shard, case when u.rides then 1 else 0 end, 0, 0, 0, u.lane
   from (select v.*, ((v.shard, v.fence) in (select shard, fence from shard_lease where expires_at > clock_timestamp())) is true as rides
-        from unnest($12::uuid[], $13::uuid[], $14::bigint[], $15::bigint[], $16::smallint[], $17::integer[], $18::bigint[], $20::smallint[])
-             v (id, event_id, tenant_no, endpoint_no, shard, seed, fence, lane)
+        from (select unnest($12::uuid[]) as id, unnest($13::uuid[]) as event_id, unnest($14::bigint[]) as tenant_no,
+                     unnest($15::bigint[]) as endpoint_no, unnest($16::smallint[]) as shard, unnest($17::integer[]) as seed,
+                     unnest($18::bigint[]) as fence, unnest($20::smallint[]) as lane) v
         where (v.event_id in (select event_id from d)) is true
         offset 0) u
   returning tenant_no, state
 ))sql";
 
 /// Their deliveries, of which those with a key ($21) get the next number of their endpoint: in the order of $22, the
-/// batch's arrival, for the arrays stand in the order of dedupe keys. The counter's row stays locked until COMMIT, so
+/// batch's arrival, for the arrays stand in the order of ids. The counter's row stays locked until COMMIT, so
 /// the numbers are in the order of commits, and without gaps; rows are locked in the order of endpoints, after all
 /// dedupe keys, so that two connections never deadlock.
 inline constexpr std::string_view accept_ordered_deliveries = R"sql(, v as materialized (
@@ -68,6 +70,23 @@ inline std::string accept_tail(bool ordered) {
          std::string{accept_counts_part};
 }
 
+/// What becomes of a key that somebody else writes at the same moment.
+enum class same_key : std::uint8_t { fails, left_out };
+
+inline std::string accept_text(same_key others, bool ordered) {
+  return std::string{R"sql(
+with d as (
+  insert into dedupe (key, event_id, day)
+  select u.key, u.id, (now() at time zone 'UTC')::date
+  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
+  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
+    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
+                                           and o.day <= (now() at time zone 'UTC')::date)
+    and (now() at time zone 'UTC')::time >= '00:01'
+  order by u.key)sql"} +
+         (others == same_key::left_out ? " on conflict do nothing" : "") + " returning event_id" + accept_tail(ordered);
+}
+
 /// One implicit transaction for many events: dedupe keys first, sorted, so that two connections never deadlock; then
 /// the events whose key is new, their deliveries, and the counters.
 ///
@@ -75,28 +94,20 @@ inline std::string accept_tail(bool ordered) {
 /// version is not the tenant's any more. A delivery rides (`in_flight`, attempt 1, no due time) if it brings a fence
 /// and shard_lease still shows that fence, unexpired; otherwise it is pending and due at once.
 ///
+/// A key that another transaction commits meanwhile, or that the batch has twice, makes the whole statement fail
+/// (23505), and nothing is written: accept_contended_sql, which `on conflict` makes a tenth dearer, then decides.
+///
 /// `in (select …)` under `is true` stays a hashed subplan; as a join it would be a nested loop over the whole batch
-/// (plans are pinned). In the first minute of a day it writes nothing: accept_midnight_text does, in both days' tables.
+/// (plans are pinned). `unnest` stands in the select list: in FROM each array would go through a tuple store. In the
+/// first minute of a day it writes nothing: accept_midnight_sql does, in both days' tables.
 ///
 /// $1 key  $2 event id  $3 tenant  $4 version  $5 source  $6 type  $7 provider event id  $8 content type  $9 headers
 /// $10 forward headers  $11 body; deliveries: $12 id  $13 event id  $14 tenant  $15 endpoint  $16 shard  $17 seed  $18
-/// fence or 0; $19 the batch's tenants, each once; $20 deliveries: lane. `ordered`: with events for ordered endpoints;
-/// also $21 order key or null  $22 arrival
-inline std::string accept_text(bool ordered) {
-  return std::string{R"sql(
-with d as (
-  insert into dedupe (key, event_id, day)
-  select u.key, u.id, (now() at time zone 'UTC')::date
-  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
-  where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
-    and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 7
-                                           and o.day < (now() at time zone 'UTC')::date)
-    and (now() at time zone 'UTC')::time >= '00:01'
-  order by u.key
-  on conflict do nothing
-  returning event_id
-)sql"} + accept_tail(ordered);
-}
+/// fence or 0; $19 the batch's tenants, each once; $20 deliveries: lane; with events for ordered endpoints also $21
+/// order key or null  $22 arrival
+inline const std::string accept_sql = accept_text(same_key::fails, false);
+inline const std::string accept_contended_sql = accept_text(same_key::left_out, false);
+inline const std::string accept_in_order_sql = accept_text(same_key::left_out, true);
 
 /// The same in the first minute of a day (and a little around it): a key must be new in yesterday's and in today's
 /// table, because other transactions may still believe in yesterday.
@@ -105,7 +116,7 @@ inline std::string accept_midnight_text(bool ordered) {
 with y as (
   insert into dedupe (key, event_id, day)
   select u.key, u.id, (now() at time zone 'UTC')::date - 1
-  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) u (key, id, tenant_no, version)
+  from (select unnest($1::uuid[]) as key, unnest($2::uuid[]) as id, unnest($3::bigint[]) as tenant_no, unnest($4::bigint[]) as version) u
   where ((u.tenant_no, u.version) in (select no, config_version from tenant where no = any ($19::bigint[]))) is true
     and not exists (select from dedupe o where o.key = u.key and o.day >= (now() at time zone 'UTC')::date - 8
                                            and o.day < (now() at time zone 'UTC')::date - 1)
@@ -120,9 +131,7 @@ with y as (
 )sql"} + accept_tail(ordered);
 }
 
-inline const std::string accept_sql = accept_text(false);
 inline const std::string accept_midnight_sql = accept_midnight_text(false);
-inline const std::string accept_in_order_sql = accept_text(true);
 inline const std::string accept_in_order_midnight_sql = accept_midnight_text(true);
 
 /// Only when rows were left out: which event has each key. $1 keys  $2 tenants. The event must exist: around midnight a

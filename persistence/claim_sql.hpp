@@ -122,6 +122,9 @@ where shard = $1::smallint and endpoint_no = $2::bigint and fence = $3::bigint a
   and exists (select from shard_lease where shard = $1::smallint and fence = $3::bigint and expires_at > clock_timestamp())
 )sql";
 
+/// The database's time, to be handed back to it. What began before has an earlier one in its row.
+inline constexpr std::string_view asked_at_sql = "select clock_timestamp()::text";
+
 /// Closes `victims` (id, fence) as interrupted: the attempt gets its row, the delivery is due at once, no step of its
 /// schedule is used up; one that somebody has asked to cancel becomes `cancelled`. Answers how many victims there were,
 /// how many were closed, the last victim's id, and for which shards the lease held: without it nothing was looked at.
@@ -204,18 +207,20 @@ inline const std::string interrupt_claimed_sql = recursive_mine_head + "," + sch
   limit $3::integer
 ))sql" + std::string{interrupt_tail};
 
-/// All rows in flight of one endpoint but the known ones; of what stands in an order only one's own. $1 shards (one) $2
-/// fences (one)  $3 endpoint  $4 known ids $5 lowest id that may have ridden
+/// All rows in flight of one endpoint but the known ones, and but those of attempts that began after it was asked: run
+/// late, by the backend of a connection that was lost, it must not close what the next incarnation started under the
+/// same fence. Of what stands in an order only one's own. $1 shards (one)  $2 fences (one)  $3 endpoint  $4 known ids
+/// $5 lowest id that may have ridden  $6 when it was asked, by the database's clock
 inline const std::string interrupt_endpoint_sql = mine_head + R"sql(
 , victims as materialized (
   select id, fence, updated_at from delivery
   where endpoint_no = $3::bigint and shard = any ($1::smallint[]) and next_attempt_at is not null and state = 1
-    and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
+    and updated_at <= $6::timestamptz and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
     and (order_no is null or fence = any ($2::bigint[]))
   union all
   select id, fence, updated_at from delivery
   where endpoint_no = $3::bigint and id >= $5::uuid and next_attempt_at is null and state = 1
-    and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
+    and updated_at <= $6::timestamptz and exists (select from mine) and (id in (select unnest($4::uuid[]))) is not true
 ))sql" + std::string{interrupt_tail};
 
 /// The `victims` (id, fence, state, updated_at) become dead; an attempt that is in flight gets its row as interrupted.

@@ -90,6 +90,7 @@ std::vector<prepared_sql> claimer::statements() {
                                 {"claim_unordered", claim_unordered_sql},
                                 {"claim_unordered_reaching_back", claim_unordered_reaching_back_sql},
                                 {"expose_claimed", expose_claimed_sql},
+                                {"asked_at", asked_at_sql},
                                 {"interrupt_endpoint", interrupt_endpoint_sql},
                                 {"close_deleted", close_deleted_sql}};
   for (auto& each : ordered_claim_statements())
@@ -210,18 +211,24 @@ session_result<claim_result> claimer::answered(session_result<claim_result> out,
   return out;
 }
 
-session_result<std::optional<std::size_t>> claimer::close_interrupted(session& on, endpoint_no endpoint, shard_no shard,
-                                                                      fence under,
-                                                                      const std::vector<delivery_id>& known,
-                                                                      const uuid& rides_from) {
+session_result<std::string> claimer::database_time(session& on) {
+  return on.call([](pqxx::connection_base& connection) {
+    return pqxx::nontransaction{connection}.exec_prepared1("asked_at")[0].as<std::string>();
+  });
+}
+
+session_result<std::optional<std::size_t>>
+claimer::close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
+                           const std::vector<delivery_id>& known, const uuid& rides_from, const std::string& asked_at) {
   binary_array shards{array_type::int2}, fences{array_type::int8}, ids{array_type::uuid, known.size(), 16};
   shards.add(shard);
   fences.add(under);
   for (const auto& each : known)
     ids.add(each.value);
   return on.call([&](pqxx::connection_base& connection) {
-    const auto row = pqxx::nontransaction{connection}.exec_prepared1(
-      "interrupt_endpoint", parameter(shards), parameter(fences), endpoint, parameter(ids), to_string(rides_from));
+    const auto row =
+      pqxx::nontransaction{connection}.exec_prepared1("interrupt_endpoint", parameter(shards), parameter(fences),
+                                                      endpoint, parameter(ids), to_string(rides_from), asked_at);
     const bool mine = row[3].as<std::int64_t>() != 0;
     return mine ? std::optional{row[1].as<std::size_t>()} : std::nullopt;
   });

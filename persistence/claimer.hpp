@@ -30,12 +30,13 @@ public:
   static std::vector<prepared_sql> statements();
 
   session_result<claim_result> claim(session& on, const claim_request& request);
+  /// The database's time as it writes it, for `asked_at`: not ours, which would leave out a row by its error.
+  static session_result<std::string> database_time(session& on);
   /// How many rows were closed as interrupted; nothing where the lease is not ours. `rides_from`: no first attempt that
-  /// rode is open below that id.
-  static session_result<std::optional<std::size_t>> close_interrupted(session& on, endpoint_no endpoint, shard_no shard,
-                                                                      fence under,
-                                                                      const std::vector<delivery_id>& known,
-                                                                      const uuid& rides_from);
+  /// rode is open below that id. Only attempts that began until `asked_at` are closed, whenever the statement runs.
+  static session_result<std::optional<std::size_t>>
+  close_interrupted(session& on, endpoint_no endpoint, shard_no shard, fence under,
+                    const std::vector<delivery_id>& known, const uuid& rides_from, const std::string& asked_at);
   /// One page of a deleted endpoint's live rows becomes dead.
   static session_result<deleted_page> close_deleted(session& on, tenant_no tenant, endpoint_no endpoint, shard_no shard,
                                                     fence under, const uuid& rides_from);

@@ -7,17 +7,22 @@
 namespace postrider {
 namespace {
 
-// $1 ids  $2 tenant  $3 states
+// The attempt that a row keeps, its success, gets a row of its own: no live row keeps one. $1 ids  $2 tenant  $3 states
 constexpr const char* revive_sql = R"sql(
 with chosen as materialized (
-  select id, state from delivery
+  select id, state, attempt_count, last_status, success_started_at, success_duration_ms, success_excerpt from delivery
   where id = any($1::uuid[]) and tenant_no = $2::bigint and state = any($3::smallint[]) order by id for update
 ), p as (
   update delivery
   set state = 0, reason = 0, step = 0, generation = generation + 1, next_attempt_at = now(), updated_at = now(), cancel_asked = 0,
-      lane = case when order_no is null then 4 else 5 end
+      lane = case when order_no is null then 4 else 5 end,
+      success_started_at = null, success_duration_ms = null, success_excerpt = null
   from chosen where delivery.id = chosen.id
   returning delivery.tenant_no, chosen.state as was
+), a as (
+  insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status, excerpt)
+  select id, attempt_count, success_started_at, success_duration_ms, 1, 0, last_status, success_excerpt
+  from chosen where success_started_at is not null
 ), c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, 0, count(*), 0, 0, -count(*) filter (where was = 3), -count(*) filter (where was = 4),

@@ -21,6 +21,8 @@ constexpr const char* deliveries_sql = "select id from delivery where tenant_no 
                                        "$3::uuid and event_id = $4::uuid order by id";
 constexpr const char* excerpts_sql =
   "update attempt set excerpt = null where delivery_id = any($1::uuid[]) and excerpt is not null";
+constexpr const char* kept_excerpts_sql =
+  "update delivery set success_excerpt = null where id = any($1::uuid[]) and success_excerpt is not null";
 
 pqxx::row find(pqxx::transaction_base& transaction, const entered_tenant& tenant, const delivery_id& id) {
   const auto rows = transaction.exec_params(find_sql, parameter(id.value), tenant.no);
@@ -72,6 +74,7 @@ erased_event erase_event(pqxx::transaction_base& transaction, const entered_tena
   out.cancelled = cancel_deliveries(transaction, tenant.no, ids, live_states(), delivery_reason::erased);
   // After it: whoever wrote an attempt's end before us has committed by now, and whoever comes later sees the mark.
   transaction.exec_params0(excerpts_sql, parameter(wanted));
+  transaction.exec_params0(kept_excerpts_sql, parameter(wanted));
   out.record = get_event(transaction, tenant, id);
   return out;
 }

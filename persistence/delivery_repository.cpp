@@ -37,7 +37,7 @@ constexpr const char* predecessor_sql =
   " and (p.order_no < d.order_no or (p.state = 1 and p.id <> d.id)) order by p.order_no limit 1";
 constexpr const char* attempts_sql = "select number, (extract(epoch from started_at) * 1000000)::bigint as started_at, "
                                      "duration_ms, outcome, reason, http_status, excerpt"
-                                     " from attempt where delivery_id = $1::uuid order by number";
+                                     " from delivery_attempt where delivery_id = $1::uuid order by number";
 
 /// The attempt reason's word, with the status where there is one; empty after a success.
 std::string last_error(int reason, int status) {

@@ -301,7 +301,10 @@ void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, s
   p.claim.post(
     {[&p, endpoint, shard, under, known = std::move(known), done](session& on) -> std::optional<session_failure> {
        const auto from = p.rides.low_water(p.options.clock->now(), milliseconds{60'000});
-       const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from);
+       const auto asked_at = claimer::database_time(on);
+       if (!asked_at)
+         return asked_at.error();
+       const auto closed = claimer::close_interrupted(on, endpoint, shard, under, known, from, *asked_at);
        if (!closed)
          return closed.error();
        p.options.counts->attempts_interrupted.add(closed->value_or(0));

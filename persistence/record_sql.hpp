@@ -8,7 +8,8 @@ namespace postrider {
 /// Guarded writes of a whole batch in one implicit transaction: a row changes only while it is still in the state,
 /// under the fence and at the attempt that the writer saw (and, for a release, claimed until the same time); the
 /// attempt's row and the counters follow from what changed: no attempt's row can be there before, since a row is at an
-/// attempt once (and `on conflict` would cost a quarter of the statement). A row that somebody has asked to cancel, and
+/// attempt once (and `on conflict` would cost a quarter of the statement). An attempt that succeeded stays in the
+/// delivery's row if its excerpt is short (migration 0009_kept_success). A row that somebody has asked to cancel, and
 /// that would go on living, becomes `cancelled` instead; one that failed goes on in the lane for retries, unless it is
 /// a replay; of an event that was erased no excerpt is kept. Answers the ordinals (from 0) that missed, and, marked,
 /// those that were cancelled. Neither of the columns that it changes on a ride's success is indexed, so that update is
@@ -19,11 +20,13 @@ namespace postrider {
 /// excerpt; $16 claimed until or null
 inline constexpr std::string_view record_sql = R"sql(
 with u as materialized (
-  select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[],
-                       $8::integer[], $9::integer[], $10::timestamptz[], $11::integer[], $12::smallint[], $13::smallint[],
-                       $14::smallint[], $15::bytea[], $16::timestamptz[]) with ordinality
-    b (id, was, fence, becomes, reason, step, due, uncount, number, started_at, duration_ms, outcome, attempt_reason, http_status,
-       excerpt, claimed_until, ordinal)
+  select *, (becomes = 3 and outcome = 1 and coalesce(octet_length(excerpt), 0) <= 64) is true as kept
+  from (select unnest($1::uuid[]) as id, unnest($2::smallint[]) as was, unnest($3::bigint[]) as fence, unnest($4::smallint[]) as becomes,
+               unnest($5::smallint[]) as reason, unnest($6::smallint[]) as step, unnest($7::timestamptz[]) as due,
+               unnest($8::integer[]) as uncount, unnest($9::integer[]) as number, unnest($10::timestamptz[]) as started_at,
+               unnest($11::integer[]) as duration_ms, unnest($12::smallint[]) as outcome, unnest($13::smallint[]) as attempt_reason,
+               unnest($14::smallint[]) as http_status, unnest($15::bytea[]) as excerpt, unnest($16::timestamptz[]) as claimed_until,
+               generate_series(1, cardinality($1::uuid[])) as ordinal) b
 ), p as (
   update delivery
   set state = case when delivery.cancel_asked > 0 and u.becomes in (0, 2) then 5 else u.becomes end,
@@ -32,15 +35,18 @@ with u as materialized (
       lane = case when u.outcome = 2 and u.becomes = 2 and delivery.lane < 3 then 3 else delivery.lane end,
       step = u.step, updated_at = now(),
       attempt_count = delivery.attempt_count - u.uncount, last_reason = coalesce(u.attempt_reason, delivery.last_reason),
-      last_status = coalesce(u.http_status, delivery.last_status)
+      last_status = coalesce(u.http_status, delivery.last_status),
+      success_started_at = case when u.kept then u.started_at end, success_duration_ms = case when u.kept then u.duration_ms end,
+      success_excerpt = case when u.kept and delivery.cancel_asked <> 8 then u.excerpt end
   from u
   where delivery.id = u.id and delivery.state = u.was and delivery.fence = u.fence and delivery.attempt_count = u.number
     and (u.uncount = 0 or delivery.next_attempt_at is not distinct from u.claimed_until)
   returning delivery.id, delivery.tenant_no, u.was, delivery.state as becomes, u.becomes as wanted, u.number, u.started_at, u.duration_ms, u.outcome, u.attempt_reason,
-            u.http_status, case when delivery.cancel_asked = 8 then null else u.excerpt end as excerpt, u.ordinal
+            u.http_status, case when delivery.cancel_asked = 8 then null else u.excerpt end as excerpt, u.ordinal,
+            u.kept
 ), a as (
   insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status, excerpt)
-  select id, number, started_at, duration_ms, outcome, attempt_reason, http_status, excerpt from p where outcome is not null
+  select id, number, started_at, duration_ms, outcome, attempt_reason, http_status, excerpt from p where outcome is not null and not kept
 ), c as (
   insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
   select tenant_no, 0,

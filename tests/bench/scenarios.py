@@ -70,7 +70,7 @@ class Bench:
         out["delivery_p99_ms"] = float(self.session.query(
             "select percentile_cont(0.99) within group (order by extract(epoch from a.started_at) * 1000 + a.duration_ms"
             " - ('x' || substr(replace(d.event_id::text, '-', ''), 1, 12))::bit(48)::bigint) from delivery d"
-            " join attempt a on a.delivery_id = d.id and a.number = d.attempt_count"
+            " join delivery_attempt a on a.delivery_id = d.id and a.number = d.attempt_count"
             f" where d.state = 3 and d.tenant_no in ({numbers}) and a.started_at > '{since}'")[0][0])
         return out
 

@@ -33,7 +33,7 @@ describe('SIGTERM under load', () => {
       await scenario.settle();
       await scenario.send_until_acknowledged(left);
       await scenario.settle();
-      const interrupted = await scenario.postgres.sql('select count(*) from attempt where outcome = 3');
+      const interrupted = await scenario.postgres.sql('select count(*) from delivery_attempt where outcome = 3');
       assert.deepEqual(interrupted, [['0']], 'no attempt was cut short');
       t.diagnostic(`${load.answers.length - left.length} acknowledged until the end`);
       await scenario.reckon(t, 'SIGTERM', { duplicates_max: 0 });

@@ -107,6 +107,42 @@ BOOST_AUTO_TEST_CASE(an_item_in_doubt_is_not_called_stale_while_its_old_backend_
   BOOST_TEST(events.answered(id)->deliveries[0].ride);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_somebody_commits_meanwhile_leaves_out_its_event_alone) {
+  const auto theirs = make_accept_item(world.now(), tenant, "same");
+  pqxx::connection connection{world.url()};
+  pqxx::work transaction{connection};
+  const auto their_id = "'" + to_string(theirs->what->id.value) + "'";
+  for (const int back : {0, 1}) // around midnight both days count
+    transaction.exec("insert into dedupe values ('" + to_string(theirs->dedupe_key) + "', " + their_id +
+                     ", (now() at time zone 'UTC')::date - " + std::to_string(back) + ")");
+  transaction.exec("insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, headers,"
+                   " forward_headers, body) values (" +
+                   their_id + ", " + std::to_string(tenant.no) + ", 1, 't', 'same', '', '', '', '')");
+  const auto one = push(make_accept_item(world.now(), tenant, "one"), 30s);
+  const auto same = push(make_accept_item(world.now(), tenant, "same"), 30s);
+  const auto two = push(make_accept_item(world.now(), tenant, "two"), 30s);
+  start();
+  BOOST_REQUIRE(eventually([&] { return waits_for_a_lock(); }));
+  transaction.commit();
+  BOOST_TEST((outcome_of(one) == accept_outcome::accepted));
+  BOOST_TEST((outcome_of(two) == accept_outcome::accepted));
+  BOOST_TEST((outcome_of(same) == accept_outcome::duplicate));
+  BOOST_TEST((events.answered(same)->first == theirs->what->id));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_that_a_batch_has_twice_is_one) {
+  const std::array ids{push(make_accept_item(world.now(), tenant, "same"), 30s),
+                       push(make_accept_item(world.now(), tenant, "other"), 30s),
+                       push(make_accept_item(world.now(), tenant, "same"), 30s)};
+  start();
+  BOOST_TEST((outcome_of(ids[1]) == accept_outcome::accepted));
+  const bool first = outcome_of(ids[0]) == accept_outcome::accepted;
+  const auto& duplicate = *events.answered(ids[first ? 2 : 0]);
+  BOOST_TEST((outcome_of(ids[first ? 0 : 2]) == accept_outcome::accepted));
+  BOOST_TEST((outcome_of(ids[first ? 2 : 0]) == accept_outcome::duplicate));
+  BOOST_TEST((duplicate.first == ids[first ? 0 : 2]));
+}
+
 BOOST_AUTO_TEST_CASE(an_item_that_stays_in_doubt_is_unavailable_and_its_ride_is_still_looked_for) {
   auto blocked = make_accept_item(world.now(), tenant, "blocked", 1, 77);
   key_in_the_way other{world, *blocked};

@@ -85,6 +85,25 @@ BOOST_AUTO_TEST_CASE(what_a_claim_took_whose_answer_was_lost_is_overdue_at_the_n
   BOOST_TEST(next->overdue_attempts[0].number == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_closing_that_is_executed_late_closes_nothing_that_began_since) {
+  const auto close = [&](const std::string& asked_at) {
+    const auto closed =
+      claimer::close_interrupted(on, tenant.endpoints.at(0), tenant.shard, mine, {}, least_uuid_v7({}), asked_at);
+    BOOST_REQUIRE(closed);
+    return closed->value();
+  };
+  const auto before = claimer::database_time(on);
+  BOOST_REQUIRE(before);
+  const auto claimed = claims.claim(on, request(10min));
+  BOOST_REQUIRE(claimed);
+  BOOST_REQUIRE(claimed->claimed.size() == 1U);
+  BOOST_TEST(close(*before) == 0U);
+  const auto after = claimer::database_time(on);
+  BOOST_REQUIRE(after);
+  BOOST_TEST(close(*after) == 1U);
+  BOOST_TEST(close(*after) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_claim_that_was_heard_is_left_alone) {
   const auto heard = claims.claim(on, request(10min));
   BOOST_REQUIRE(heard.has_value());

@@ -115,11 +115,13 @@ BOOST_AUTO_TEST_CASE(a_confined_transaction_sees_and_changes_nothing_of_others_e
         " state, reason, last_reason, last_status) select '" +
         event + "', '" + event + "', tenant_no, no, 0, now(), 1, 1, 1, 0, 0, 3, 0, 0, 0 from endpoint");
   f.sql("insert into attempt select '" + event + "', 1, now(), 1, 1, 0, 200, null");
+  f.sql("update delivery set attempt_count = 2, success_started_at = now(), success_duration_ms = 1");
 
   pqxx::connection connection{f.url};
   pqxx::work transaction{connection};
   const auto tenant = enter_tenant(transaction, "acme", access::read);
-  for (const char* table : {"endpoint", "source_secret", "endpoint_secret", "event", "delivery", "attempt"}) {
+  for (const char* table :
+       {"endpoint", "source_secret", "endpoint_secret", "event", "delivery", "attempt", "delivery_attempt"}) {
     const auto theirs = std::string{"select count(*) from "} + table;
     const auto expected = std::string{table} == "source_secret" ? 1 : 0;
     BOOST_TEST(transaction.exec1(theirs)[0].as<int>() == expected);

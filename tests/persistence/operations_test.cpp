@@ -83,6 +83,31 @@ BOOST_AUTO_TEST_CASE(a_final_delivery_is_retried_in_a_new_generation_and_a_live_
   check_counters();
 }
 
+BOOST_AUTO_TEST_CASE(a_success_that_its_row_keeps_becomes_a_row_of_its_own_when_the_delivery_is_retried) {
+  (void)endpoint("acme");
+  publish(1);
+  const auto id = deliveries()[0];
+  become(id, delivery_state::succeeded,
+         ", last_status = 204, success_started_at = now(), success_duration_ms = 7, success_excerpt = 'done'");
+  const auto before = ask(&postgres_management_store::get_delivery, "acme", id);
+  BOOST_REQUIRE(before);
+  const auto after = operate(&operations_store::retry_delivery, id);
+  BOOST_REQUIRE(after);
+  for (const auto* each : {&*before, &*after}) {
+    BOOST_REQUIRE(each->attempts.size() == 1U);
+    const auto& attempt = each->attempts[0];
+    BOOST_TEST(attempt.number == 1U);
+    BOOST_TEST((attempt.outcome == attempt_outcome::succeeded));
+    BOOST_TEST((attempt.reason == attempt_reason::none));
+    BOOST_TEST(attempt.http_status == 204);
+    BOOST_TEST((attempt.duration == 7ms));
+    BOOST_TEST(attempt.excerpt == "done");
+    BOOST_TEST((attempt.started_at == before->attempts[0].started_at));
+  }
+  BOOST_TEST(column(id, "num_nulls(success_started_at, success_duration_ms, success_excerpt)") == "3");
+  BOOST_TEST(sql("select count(*) from attempt") == "1");
+}
+
 BOOST_AUTO_TEST_CASE(what_waits_is_cancelled_at_once_and_what_runs_is_marked_and_withdrawn) {
   (void)endpoint("acme");
   publish(3);
@@ -110,20 +135,23 @@ BOOST_AUTO_TEST_CASE(what_waits_is_cancelled_at_once_and_what_runs_is_marked_and
 BOOST_AUTO_TEST_CASE(an_erased_event_is_gone_for_good_and_its_live_deliveries_end) {
   (void)endpoint("acme");
   (void)endpoint("acme", "https://example.com/other");
+  (void)endpoint("acme", "https://example.com/third");
   const auto event = publish(1).front();
   const auto ids = deliveries();
-  BOOST_REQUIRE(ids.size() == 2U);
+  BOOST_REQUIRE(ids.size() == 3U);
   become(ids[0], delivery_state::in_flight, ", fence = 5");
   sql("insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status, excerpt)"
       " values ('" +
       to_string(ids[1].value) + "', 1, now(), 1, 2, 1, 500, 'secret')");
+  become(ids[2], delivery_state::succeeded,
+         ", success_started_at = now(), success_duration_ms = 1, success_excerpt = 'secret'");
   const auto erased = operate(&operations_store::erase_event, event);
   BOOST_REQUIRE(erased);
   BOOST_TEST(erased->erased);
   BOOST_TEST(erased->size == 0U);
   BOOST_TEST(column(ids[0], "state || ' ' || cancel_asked") == "1 8");
   BOOST_TEST(column(ids[1], "state || ' ' || reason") == "5 8");
-  BOOST_TEST(sql("select count(*) from attempt where excerpt is not null") == "0");
+  BOOST_TEST(sql("select count(*) from delivery_attempt where excerpt is not null") == "0");
   BOOST_TEST(withdrawn.size() == 1U);
   check_refused(ask(&postgres_management_store::get_payload, "acme", event), 410, "payload-erased");
   check_refused(operate(&operations_store::retry_delivery, ids[1]), 409, "payload-erased");

@@ -152,7 +152,7 @@ std::optional<stored_delivery> postgres_world::read(delivery_id id) {
   out.next_attempt_at = read_optional_time(rows[0][5]);
   out.lane = static_cast<delivery_lane>(rows[0][6].as<int>());
   for (const auto& row :
-       sql("select number, outcome, reason from attempt where delivery_id = " + text + " order by number"))
+       sql("select number, outcome, reason from delivery_attempt where delivery_id = " + text + " order by number"))
     out.attempts.push_back({row[0].as<std::uint32_t>(), static_cast<attempt_outcome>(row[1].as<int>()),
                             static_cast<attempt_reason>(row[2].as<int>())});
   return out;

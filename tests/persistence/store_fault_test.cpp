@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(connections_lost_at_any_moment_neither_lose_nor_repeat_anyt
   BOOST_TEST(world.sql("select count(*) from event")[0][0].as<std::size_t>() == count);
   BOOST_TEST(world.sql("select count(*) from dedupe")[0][0].as<std::size_t>() == count);
   BOOST_TEST(world.sql("select count(*) from delivery")[0][0].as<std::size_t>() == 2 * count);
-  BOOST_TEST(world.sql("select count(*) from attempt")[0][0].as<std::size_t>() == written);
+  BOOST_TEST(world.sql("select count(*) from delivery_attempt")[0][0].as<std::size_t>() == written);
   // A ride that was reported as one is one, and a delivery that was not is waiting for its claim.
   BOOST_TEST(world.sql("select count(*) from delivery where state = 3 and attempt_count = 1")[0][0].as<std::size_t>() ==
              written);

@@ -63,33 +63,35 @@ void stormy_store::after(milliseconds delay, std::function<void()> job) {
 
 template <class Answer>
 void stormy_store::ask(std::function<Answer()> execute, Answer away, std::function<void(Answer)> done, endpoint_no cuts,
-                       bool may_be_late) {
+                       std::function<void()> arrives) {
   if (ended_)
     return;
   const auto wire = ++wire_;
   on_the_wire_.emplace(wire, [execute] { execute(); });
-  after(leg(),
-        [this, wire, cuts, may_be_late, execute = std::move(execute), away = std::move(away), done = std::move(done)] {
-          on_the_wire_.erase(wire);
-          const auto what = around_.sky.database_away ? fate::not_done : draw_fate();
-          if (what != fate::done)
-            around_.call_failed_at = around_.now;
-          if (around_.sky.database_away)
-            return after(around_.chance.between(1ms, 2'000ms), [done, away] { done(away); });
-          if (what != fate::done && cuts >= 0)
-            around_.disturb(cuts);
-          if (what == fate::done_late && cuts >= 0 && may_be_late)
-            around_.later.at(around_.now + around_.chance.between(1ms, milliseconds{late_max}),
-                             [cuts, execute, &around = around_] {
-                               around.note("late call", cuts);
-                               around.disturb(cuts);
-                               execute();
-                             });
-          auto answer = what == fate::done || what == fate::answer_lost ? execute() : away;
-          if (what == fate::answer_lost)
-            answer = away;
-          after(leg(), [done, answer] { done(answer); });
-        });
+  after(leg(), [this, wire, cuts, arrives = std::move(arrives), execute = std::move(execute), away = std::move(away),
+                done = std::move(done)] {
+    on_the_wire_.erase(wire);
+    if (arrives)
+      arrives();
+    const auto what = around_.sky.database_away ? fate::not_done : draw_fate();
+    if (what != fate::done)
+      around_.call_failed_at = around_.now;
+    if (around_.sky.database_away)
+      return after(around_.chance.between(1ms, 2'000ms), [done, away] { done(away); });
+    if (what != fate::done && cuts >= 0)
+      around_.disturb(cuts);
+    if (what == fate::done_late && cuts >= 0)
+      around_.later.at(around_.now + around_.chance.between(1ms, milliseconds{late_max}),
+                       [cuts, execute, &around = around_] {
+                         around.note("late call", cuts);
+                         around.disturb(cuts);
+                         execute();
+                       });
+    auto answer = what == fate::done || what == fate::answer_lost ? execute() : away;
+    if (what == fate::answer_lost)
+      answer = away;
+    after(leg(), [done, answer] { done(answer); });
+  });
 }
 
 // ------------------------------------------------------------------------------------------------ accepting
@@ -241,22 +243,23 @@ void stormy_store::claim(claim_request request, std::function<void(claim_result)
     away, std::move(done), request.endpoint);
 }
 
-// Never late: it names no time, so that one which is executed seconds later, when the next incarnation has claims and
-// rides of its own, closes those too (README.md, "What is left out").
-void stormy_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
+// The time is the database's when the call reaches it, also where the statement itself is executed late: the next
+// incarnation has claims and rides of its own by then.
+void stormy_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
                                      std::vector<delivery_id> known,
                                      std::function<void(std::optional<std::size_t>)> done) {
   auto& rows = around_.database.rows;
+  const auto asked_at = std::make_shared<std::optional<wall_time>>();
   ask<std::optional<std::size_t>>(
     [=, &rows, &around = around_, known = std::move(known)] {
       std::optional<std::size_t> out;
-      rows.close_interrupted(tenant, endpoint, shard, under, known,
+      rows.close_interrupted(endpoint, shard, under, known, asked_at->value_or(rows.now()),
                              [&](std::optional<std::size_t> closed) { out = closed; });
       rows.run();
       around.note("close interrupted", endpoint, out ? static_cast<std::int64_t>(*out) : -1);
       return out;
     },
-    std::nullopt, std::move(done), endpoint, false);
+    std::nullopt, std::move(done), endpoint, [asked_at, &rows] { *asked_at = rows.now(); });
 }
 
 void stormy_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,

@@ -59,10 +59,11 @@ private:
   [[nodiscard]] fate draw_fate();
   [[nodiscard]] milliseconds leg();
   void after(milliseconds delay, std::function<void()> job);
-  /// Executed once at the database, or answered as `away`; not run again.
+  /// Executed once at the database, or answered as `away`; not run again. `arrives`: when it reaches the database,
+  /// whether or not it is executed then.
   template <class Answer>
   void ask(std::function<Answer()> execute, Answer away, std::function<void(Answer)> done, endpoint_no cuts,
-           bool may_be_late = true);
+           std::function<void()> arrives = {});
   void run_accept(const std::shared_ptr<accepting>& what);
   bool decide_accept(accepting& what);
   void finish_accept(accept_item_ptr item);

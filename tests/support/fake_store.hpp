@@ -101,6 +101,9 @@ public:
   void claim(claim_request request, std::function<void(claim_result)> done) override;
   void close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                          std::vector<delivery_id> known, std::function<void(std::optional<std::size_t>)> done) override;
+  /// The same, of attempts that began until `asked_at` only: for a call that is executed late.
+  void close_interrupted(endpoint_no endpoint, shard_no shard, fence under, std::vector<delivery_id> known,
+                         wall_time asked_at, std::function<void(std::optional<std::size_t>)> done);
   void close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                      std::function<void(deleted_closing)> done) override;
   void load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) override;

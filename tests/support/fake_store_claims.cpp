@@ -80,13 +80,18 @@ void fake_store::interrupt(row& found) {
 void fake_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no shard, fence under,
                                    std::vector<delivery_id> known,
                                    std::function<void(std::optional<std::size_t>)> done) {
+  close_interrupted(endpoint, shard, under, std::move(known), wall_time::max(), std::move(done));
+}
+
+void fake_store::close_interrupted(endpoint_no endpoint, shard_no shard, fence under, std::vector<delivery_id> known,
+                                   wall_time asked_at, std::function<void(std::optional<std::size_t>)> done) {
   jobs_.push_back([=, this, known = std::move(known), done = std::move(done)] {
     if (!available_)
       return done(std::nullopt);
     std::size_t closed = 0;
     for (auto& [id, each] : deliveries_) {
       if (each.endpoint != endpoint || each.state != delivery_state::in_flight || !holds(shard, under) ||
-          std::find(known.begin(), known.end(), id) != known.end())
+          each.updated_at > asked_at || std::find(known.begin(), known.end(), id) != known.end())
         continue;
       interrupt(each);
       ++closed;

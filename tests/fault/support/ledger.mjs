@@ -12,7 +12,7 @@ const deliveries_sql = `
 /** I4: the attempts of a delivery that has ended are numbered from 1 to its count. */
 const numbering_sql = `
   select d.id, d.attempt_count, a.count, a.least, a.greatest from delivery d
-  cross join lateral (select count(*), min(number) as least, max(number) as greatest from attempt where delivery_id = d.id) a
+  cross join lateral (select count(*), min(number) as least, max(number) as greatest from delivery_attempt where delivery_id = d.id) a
   where d.state >= 3 and (a.count <> d.attempt_count or (a.count > 0 and (a.least <> 1 or a.greatest <> a.count)))`;
 
 /** I14, in one snapshot: what the counters say, and what there is. */
@@ -24,7 +24,7 @@ const accounting_sql = `
   )
   select counted::text, there::text from counted, there where counted::text <> there::text`;
 
-const attempts_sql = 'select d.event_id, a.number, a.outcome, a.reason from attempt a join delivery d on d.id = a.delivery_id';
+const attempts_sql = 'select d.event_id, a.number, a.outcome, a.reason from delivery_attempt a join delivery d on d.id = a.delivery_id';
 
 /** Everything that is wrong, in words; nothing: all is well. For when nothing is in flight. */
 export async function find_breaches(postgres, sink) {
