@@ -47,12 +47,11 @@ claim_result fake_store::claim_now(const claim_request& request) {
   const auto left = request.limit - static_cast<std::uint32_t>(out.claimed.size());
   for (auto* each : test::choose_by_turns(reached, request.turns, left))
     out.claimed.push_back(take(*each, request));
-}
-for (const auto* each : scheduled)
-  if (each->state != delivery_state::in_flight)
-    out.due_by_lane.note(*each->next_attempt_at, each->lane);
-out.next_due = out.due_by_lane.earliest();
-return out;
+  for (const auto* each : scheduled)
+    if (each->state != delivery_state::in_flight)
+      out.due_by_lane.note(*each->next_attempt_at, each->lane);
+  out.next_due = out.due_by_lane.earliest();
+  return out;
 }
 
 claimed_delivery fake_store::take(row& found, const claim_request& request) {
