@@ -72,7 +72,7 @@ void accept_queue::wait_again(queued_accept item, bool first) {
 void accept_queue::left(const queued_accept& item) {
   const auto found = waiting_bytes_.find(tenant_of(item));
   found->second -= item.weight;
-  if (waiting_.size_of(found->first) == 0)
+  if (found->second == 0) // each weighs something; several may have left the queue before
     waiting_bytes_.erase(found);
 }
 

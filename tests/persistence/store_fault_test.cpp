@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_full_queue_leaves_the_event_with_its_caller) {
     }
     ++taken;
   }
-  BOOST_TEST(taken == 4'096U);
+  BOOST_TEST(taken == 3'277U); // four fifths of the queue: others find room
   // Ending the store answers every one of them.
   world.real().close_accepting(0ms);
   BOOST_TEST(world.events().answered_count() == taken);
