@@ -180,16 +180,16 @@ void simulation::drain_node(int number) {
   if (!runs(number) || draining_.contains(number) || healed_)
     return;
   around.note("node drains", number);
-  draining_.insert(number);
-  const auto* life = nodes_[static_cast<std::size_t>(number)].get();
+  const auto drain = ++drains_; // an address is no name: the next life may get the same
+  draining_[number] = drain;
   nodes_[static_cast<std::size_t>(number)]->drain();
   const auto end = around.now + around.chance.between(200ms, 10'000ms);
   const auto look = std::make_shared<std::function<void()>>();
-  *look = [this, number, life, end, look = std::weak_ptr{look}] {
-    auto& node = nodes_[static_cast<std::size_t>(number)];
-    if (node.get() != life)
+  *look = [this, number, drain, end, look = std::weak_ptr{look}] {
+    const auto found = draining_.find(number);
+    if (found == draining_.end() || found->second != drain)
       return; // crashed meanwhile
-    if (!node->drained() && around.now < end)
+    if (!nodes_[static_cast<std::size_t>(number)]->drained() && around.now < end)
       return in(100ms, [again = look.lock()] { (*again)(); });
     stop_drained(number);
   };

@@ -111,7 +111,8 @@ private:
   std::map<std::uint64_t, waiting_request> waiting_;
   std::uint64_t sequence_ = 0;
   std::int64_t webhooks_ = 0;
-  std::set<int> draining_;
+  std::map<int, std::uint64_t> draining_; ///< node: which drain
+  std::uint64_t drains_ = 0;
   bool healed_ = false;
 };
 

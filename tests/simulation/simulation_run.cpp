@@ -154,7 +154,7 @@ void simulation::advance() {
 void simulation::heal() {
   around.note("good weather");
   around.sky = {};
-  for (const auto number : std::set{draining_})
+  for (const auto& [number, drain] : std::map{draining_})
     stop_drained(number);
   healed_ = true;
   for (auto& [endpoint, mood] : around.moods)
