@@ -98,6 +98,45 @@ BOOST_AUTO_TEST_CASE(a_sweep_finds_ids_that_are_ahead_of_the_clock_and_leaves_wh
   BOOST_TEST((state_of(own) == delivery_state::in_flight));
 }
 
+BOOST_AUTO_TEST_CASE(what_stands_in_an_order_waits_for_its_deadline_unless_nothing_of_its_fence_can_run) {
+  const auto in_order = [&](fence under) {
+    const auto id = in_flight(under, "now() + interval '1 minute'", world.now() - 2s);
+    world.sql("update delivery set order_no = " + std::to_string(under) + ", order_key = '', lane = 5 where id = '" +
+              to_string(id.value) + "'");
+    return id;
+  };
+  constexpr fence older = make_fence(3, 1);
+  lease("1 hour");
+  const auto of_former = in_order(former);
+  const auto of_older = in_order(older);
+  const auto parallel = in_flight(former, "now() + interval '1 minute'", world.now() - 2s);
+  BOOST_TEST(!sweeps.sweep(on)); // nothing is known of the former owner
+  check_interrupted(parallel);
+  BOOST_TEST((state_of(of_former) == delivery_state::in_flight));
+  const auto take = [&](fence closable) { // again, as a node that knows what became of it
+    const std::vector<shard_table::taken> taken{{{tenant.shard, 5, mine}, {}, closable}};
+    shards.take(taken, std::chrono::steady_clock::now());
+    BOOST_TEST(!sweeps.sweep(on));
+  };
+  take(former); // not a fence that this process held
+  BOOST_TEST((state_of(of_former) == delivery_state::in_flight));
+  take(shard_table::any_fence);
+  for (const auto id : {of_former, of_older})
+    check_interrupted(id);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_former_fence_of_this_process_nothing_runs_outside_of_it) {
+  const auto held = [&](fence under, fence closable) {
+    const std::vector<shard_table::taken> taken{{{tenant.shard, epoch_of(under), under}, {}, closable}};
+    shards.take(taken, std::chrono::steady_clock::now());
+    return shards.due_sweeps(std::chrono::steady_clock::now()).front().closable;
+  };
+  constexpr fence next = make_fence(6, 1);
+  BOOST_TEST(held(next, mine) == mine);                      // the one before was this process's too
+  BOOST_TEST(held(make_fence(8, 1), make_fence(7, 1)) == 0); // that one it never heard of
+  BOOST_TEST(held(make_fence(9, 1), shard_table::any_fence) == shard_table::any_fence);
+}
+
 BOOST_AUTO_TEST_CASE(rides_stay_open_until_they_were_looked_for_under_a_lease_that_holds) {
   const auto rode = in_flight(mine, "null", world.now() - 2min);
   const std::vector ids{rode};

@@ -372,17 +372,6 @@ claim_answer dispatch_world::execute(dispatch_effects::claim wanted, fence under
   return answer;
 }
 
-claimed_attempt dispatch_world::take(const delivery_id& id, const dispatch_effects::claim& wanted, fence under) {
-  auto& each = rows_.at(id);
-  move(each, delivery_input::claim);
-  each.under = under;
-  each.due = wanted.until;
-  each.changed = wall_;
-  ++each.attempt_count;
-  return {id,        dispatch_bench::event_of(100),           each.attempt_count, each.step, each.seed,
-          each.lane, wanted.order ? each.place : std::nullopt};
-}
-
 // ---------------------------------------------------------------------------------------------- what must hold
 
 void dispatch_world::check() {

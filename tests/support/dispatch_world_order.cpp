@@ -2,6 +2,8 @@
 
 #include "tests/support/dispatch_world.hpp"
 
+#include "tests/support/dispatch_bench.hpp"
+
 #include <algorithm>
 
 namespace postrider::test {
@@ -30,6 +32,17 @@ void dispatch_world::check_turn(const delivery_id& id, const row& which) {
   for (const auto& [other, each] : rows_)
     require(!each.place || each.place->key != place.key || each.place->no >= place.no || is_final(each.state),
             "sent before the one ahead is final");
+}
+
+claimed_attempt dispatch_world::take(const delivery_id& id, const dispatch_effects::claim& wanted, fence under) {
+  auto& each = rows_.at(id);
+  move(each, delivery_input::claim);
+  each.under = under;
+  each.due = wanted.until;
+  each.changed = wall_;
+  ++each.attempt_count;
+  return {id,        dispatch_bench::event_of(100),           each.attempt_count, each.step, each.seed,
+          each.lane, wanted.order ? each.place : std::nullopt};
 }
 
 void dispatch_world::execute_in_order(const dispatch_effects::claim& wanted, fence under, claim_answer& answer) {
