@@ -21,8 +21,9 @@ tenant_no tenant_of(const queued_accept& each) {
 
 accept_queue::accept_queue(limits bounds, metrics& counts, expired_handler expired)
     : bounds_{bounds}, metrics_{counts}, expired_{std::move(expired)} {
-  metrics_.accept_queue_max.set(static_cast<std::int64_t>(bounds_.events_max));
-  metrics_.accept_queue_bytes_max.set(static_cast<std::int64_t>(bounds_.bytes_max));
+  // The lanes share the levels: each adds its part.
+  metrics_.accept_queue_max.add(static_cast<std::int64_t>(bounds_.events_max));
+  metrics_.accept_queue_bytes_max.add(static_cast<std::int64_t>(bounds_.bytes_max));
   expiry_ = std::thread{[this] { watch_deadlines(); }};
 }
 
@@ -47,8 +48,8 @@ bool accept_queue::push(accept_item_ptr& item) {
     bytes_ += weight;
     first = waiting_.empty();
     wait_again({std::move(item), weight}, false);
-    metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
-    metrics_.accept_queue_bytes.set(static_cast<std::int64_t>(bytes_));
+    metrics_.accept_queue.add(1);
+    metrics_.accept_queue_bytes.add(static_cast<std::int64_t>(weight));
   }
   if (first)
     filled_.notify_one();
@@ -140,8 +141,8 @@ void accept_queue::answered(std::size_t events, std::size_t bytes) {
   const std::lock_guard lock{mutex_};
   events_ -= events;
   bytes_ -= bytes;
-  metrics_.accept_queue.set(static_cast<std::int64_t>(events_));
-  metrics_.accept_queue_bytes.set(static_cast<std::int64_t>(bytes_));
+  metrics_.accept_queue.add(-static_cast<std::int64_t>(events));
+  metrics_.accept_queue_bytes.add(-static_cast<std::int64_t>(bytes));
   if (events_ == 0)
     drained_.notify_all();
 }

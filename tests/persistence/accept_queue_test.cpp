@@ -57,6 +57,20 @@ BOOST_AUTO_TEST_CASE(a_tenant_that_floods_is_refused_before_it_has_taken_the_roo
   BOOST_TEST(!push(1));
 }
 
+BOOST_AUTO_TEST_CASE(queues_of_two_lanes_add_up_to_one_level_and_leave_nothing_of_it) {
+  BOOST_TEST(counts.accept_queue_max.value() == 4'096);
+  accept_queue other{{.events_max = 1'024}, counts, [](std::vector<queued_accept>) {}};
+  BOOST_TEST(counts.accept_queue_max.value() == 5'120);
+  for (const tenant_no tenant : {1, 1, 1, 2})
+    BOOST_REQUIRE(push(tenant));
+  BOOST_TEST(counts.accept_queue.value() == 4);
+  BOOST_TEST(counts.accept_queue_bytes.value() > 0);
+  queue.expire_all(); // several of one tenant at once
+  BOOST_TEST(late.load() == 4U);
+  BOOST_TEST(counts.accept_queue.value() == 0);
+  BOOST_TEST(counts.accept_queue_bytes.value() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_tenant_that_floods_with_bytes_is_refused_likewise) {
   while (push(1, 1 << 20))
     ;
