@@ -19,6 +19,8 @@ const std::string webhook_secret = "s3cret";
 simulation::simulation(std::uint64_t seed) : around{seed}, checks_{around} {
   limits_.delivery_idle = around.chance.between(2'000ms, 30'000ms);
   limits_.tenant_idle = around.chance.between(10'000ms, 120'000ms);
+  if (around.chance.chance(0.4))
+    limits_.memory = {1 + around.chance.index(30), 1 + around.chance.index(20'000)};
   make_tenants();
   for (int i = 0; i < nodes_max; ++i)
     start_node(i);
