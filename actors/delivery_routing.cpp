@@ -98,6 +98,8 @@ void start_attempts(delivery_self self) {
                         .breaker_epoch = each.breaker_epoch,
                         .what = std::move(each.what),
                         .endpoint = state.endpoint,
+                        .shard = state.given.plan->config->shard,
+                        .under = state.dispatch->under(),
                         .owner = state.given.mailbox});
   state.started += requests.size();
   state.given.context->counts.attempts_started.add(requests.size());

@@ -186,7 +186,7 @@ simulated_node::simulated_node(surroundings& around, delivery_check& checks,
     : implementation_{
         std::make_unique<implementation>(around, checks, endpoints, limits, number, std::move(answered))} {
   auto& inside = *implementation_;
-  inside.requests_.trusts = [this](tenant_no tenant) { return trusts(tenant); };
+  inside.requests_.trusts = [this](tenant_no tenant, fence under) { return trusts(tenant, under); };
   inside.requests_.told_lost = [&inside](tenant_no tenant) {
     const auto shard = inside.around_.database.rows.tenant(tenant)->shard;
     return !inside.told_.contains(shard) && !inside.leases_.contains(shard);

@@ -31,8 +31,8 @@ public:
   simulated_node(const simulated_node&) = delete;
   simulated_node& operator=(const simulated_node&) = delete;
 
-  /// Whether it trusts the lease of that tenant's shard, asked before each first byte.
-  std::function<bool(tenant_no)> trusts;
+  /// Whether it trusts the lease of that tenant's shard, under that fence, asked before each first byte.
+  std::function<bool(tenant_no, fence)> trusts;
 
   void submit(ingest_request request, std::uint64_t sequence);
   /// The shards that it has from now on; its actors hear of it at once.

@@ -145,12 +145,9 @@ void simulation::start_node(int number) {
   node = std::make_unique<simulated_node>(
     around, checks_, all, limits_, number,
     [this](std::uint64_t sequence, const ingest_answer& answer) { answered(sequence, answer); });
-  node->trusts = [this, number](tenant_no tenant) {
-    const auto shard = around.database.rows.tenant(tenant)->shard;
-    const auto& state = shards_.at(shard);
-    // A new lease is told before it is trusted.
-    return state.owner == number && state.trusted &&
-           nodes_[static_cast<std::size_t>(number)]->told_fence(shard) == state.under;
+  node->trusts = [this, number](tenant_no tenant, fence under) {
+    const auto& state = shards_.at(around.database.rows.tenant(tenant)->shard);
+    return state.owner == number && state.trusted && state.under == under;
   };
 }
 
