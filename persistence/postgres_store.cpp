@@ -15,6 +15,7 @@
 #include "persistence/runtime_store.hpp"
 #include "persistence/session_worker.hpp"
 #include "persistence/shard_table.hpp"
+#include "persistence/store_sessions.hpp"
 #include "persistence/sweeper.hpp"
 #include "persistence/tenant_loader.hpp"
 #include "persistence/watchdog.hpp"
@@ -32,56 +33,6 @@ constexpr milliseconds claim_patience{5'000};
 // A quarter of what the other lane takes.
 constexpr std::size_t ordered_events_max = 1'024;
 constexpr std::size_t ordered_bytes_max = 16U << 20;
-
-template <class... Lists>
-std::vector<prepared_sql> joined(Lists... lists) {
-  std::vector<prepared_sql> out;
-  (out.insert(out.end(), lists.begin(), lists.end()), ...);
-  return out;
-}
-
-session_options session_of(const postgres_store_options& options, std::string role, bool pinned,
-                           std::vector<prepared_sql> statements) {
-  session_options out;
-  out.url = options.url;
-  out.role = std::move(role);
-  out.pinned_plans = pinned;
-  out.idle_in_transaction_timeout = options.lease_ttl / 3;
-  out.statements = std::move(statements);
-  return out;
-}
-
-/// The renewal must be over, or known to hang, well within the lease.
-session_options lease_session(const postgres_store_options& options) {
-  auto out = session_of(options, "lease", true, {});
-  out.statement_timeout = options.lease_ttl / 3;
-  out.lock_timeout = options.lease_ttl / 3;
-  out.call_deadline =
-    std::min(options.lease_ttl / 2, milliseconds{2'500}); // not ready within 5 s of losing the database
-  return out;
-}
-
-session_options accept_session(const postgres_store_options& options, std::string role) {
-  auto out = session_of(options, std::move(role), true, accept_statements());
-  out.statement_timeout = milliseconds{4'000}; // below an event's deadline
-  return out;
-}
-
-/// A sweep may look at a whole backlog.
-session_options poll_session(const postgres_store_options& options) {
-  auto out = session_of(options, "poll", true, joined(sweeper::statements(), configuration_poll::statements()));
-  out.statement_timeout = milliseconds{30'000};
-  out.call_deadline = milliseconds{35'000};
-  return out;
-}
-
-session_options maintenance_session(const postgres_store_options& options) {
-  auto out = session_of(options, "maintenance", false, {});
-  out.ends_with_us = true;
-  out.statement_timeout = milliseconds{600'000};
-  out.call_deadline = milliseconds{610'000};
-  return out;
-}
 
 } // namespace
 
@@ -152,12 +103,10 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
                     *options.counts,
                     [this](std::vector<queued_accept> late) { expire(ordered_queue, std::move(late)); }}
     , outcomes{*options.counts}
-    , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports,
-            session_role::claim}
-    , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog,
-             *options.counts}
+    , claim{claim_session(options), dog, *options.counts, &reports, session_role::claim}
+    , lookup{lookup_session(options), dog, *options.counts}
     , poll{poll_session(options), dog, *options.counts}
-    , upkeep{session_of(options, "upkeep", false, {}), dog, *options.counts}
+    , upkeep{upkeep_session(options), dog, *options.counts}
     , maintenance{maintenance_session(options), dog, *options.counts}
     , keeper{leases(),
              {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
@@ -233,8 +182,7 @@ result<void> postgres_store::start() {
   p.lookup.start();
   p.claim.start();
   p.recorder = std::make_unique<outcome_writer>(p.outcomes, p.rides, p.reports, *p.options.counts,
-                                                session_of(p.options, "outcome", true, record_statements()), p.dog,
-                                                &p.pulses->outcome);
+                                                outcome_session(p.options), p.dog, &p.pulses->outcome);
   for (std::size_t i = 0; i < writers; ++i)
     p.writers.push_back(std::make_unique<accept_writer>(p.environment(p.queue), accept_session(p.options, "accept"),
                                                         p.dog, &p.pulses->accept.at(i)));

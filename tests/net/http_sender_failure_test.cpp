@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(what_was_begun_under_a_lease_that_was_lost_is_not_sent_unde
   threads_count = 1;
   start();
   const auto send_under = [&](fence under) {
-    const auto before = inbox->size();
+    const auto before = inbox->wait_for(0).size();
     std::vector<attempt_request> one;
     one.push_back(request(endpoint(server.url())));
     one.front().shard = 9;
