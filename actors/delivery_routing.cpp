@@ -135,6 +135,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.due_from = state.effects.wanted_claim->due_from;
   request.order = std::move(state.effects.wanted_claim->order);
   request.turns = state.effects.wanted_claim->turns;
+  request.priority = state.endpoint->priority;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });

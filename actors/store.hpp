@@ -159,6 +159,8 @@ struct claim_request {
   /// How the lanes share `limit`: of each its `most`, oldest first; among them by tags that move on by
   /// `fair_stride(lane_weights)` a row.
   by_lane<lane_turn> turns{};
+  /// The endpoint's: how often its claims are next among those of its tenant.
+  delivery_priority priority = delivery_priority::medium;
 };
 
 struct claim_result {

@@ -40,7 +40,7 @@ bool session_worker::post(job what) {
       if (what.keep)
         kept_.push_back(std::move(what));
       else
-        jobs_.push_back(what.tenant, std::move(what));
+        jobs_.push_back(what.tenant, what.endpoint, what.weight, std::move(what));
       changed_.notify_one();
       return true;
     }
@@ -80,7 +80,7 @@ void session_worker::stop(milliseconds grace) {
   std::deque<job> kept;
   {
     const std::lock_guard lock{mutex_};
-    left = jobs_.take_if([](const job&) { return true; });
+    left = jobs_.take_all();
     kept.swap(kept_);
   }
   if (!kept.empty())
@@ -237,7 +237,7 @@ void session_worker::abandon_impatient() {
   std::vector<job> impatient;
   {
     const std::lock_guard lock{mutex_};
-    impatient = jobs_.take_if([](const job&) { return true; });
+    impatient = jobs_.take_all();
   }
   for (auto& each : impatient)
     if (each.abandon)
