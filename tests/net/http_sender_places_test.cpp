@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(who_holds_too_many_gives_back_as_his_requests_end_and_the_s
   const auto two = target(second.url(), 2);
   BOOST_TEST(placed(1, one, 20) == 11);
   const auto beside = placed(2, two, 20);
-  BOOST_TEST(beside == 5);
+  BOOST_TEST(beside == 6);
   first.open();
   BOOST_TEST(eventually([&] { return counts.attempts_running.value() == beside; }));
   BOOST_TEST(counts.endpoint_connections.value() < 11 + beside);
