@@ -1,6 +1,7 @@
 #include "net/connection_places.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace postrider {
 namespace {
@@ -53,22 +54,26 @@ bool connection_places::beyond_share(const connection_holder& who) const {
   return postrider::beyond_share(taken_by(who), most_, who.weight);
 }
 
-std::optional<std::size_t> connection_places::to_close_for(const connection_holder& who,
-                                                           std::span<const connection_holder> idle) const {
-  if (idle.empty())
-    return std::nullopt;
+std::vector<std::size_t> connection_places::to_close_for(const connection_holder& who,
+                                                         std::span<const connection_holder> idle) const {
   const std::lock_guard lock{mutex_};
-  const auto found = std::find_if(idle.begin(), idle.end(), [&](const connection_holder& each) {
-    return each.tenant == who.tenant || postrider::beyond_share(taken_by(each), most_, each.weight);
+  std::vector<std::size_t> order(idle.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t at) {
+    return idle[at].tenant == who.tenant || postrider::beyond_share(taken_by(idle[at]), most_, idle[at].weight);
   });
-  const auto& chosen = found == idle.end() ? idle.front() : *found;
   auto then = taken_by(who);
-  then.own -= chosen.endpoint == who.endpoint ? 1 : 0;
-  then.parent -= chosen.tenant == who.tenant ? 1 : 0;
-  --then.whole;
-  if (fair_room(then, most_, who.weight) == 0)
-    return std::nullopt;
-  return static_cast<std::size_t>(found == idle.end() ? 0 : found - idle.begin());
+  for (std::size_t count = 0; count < order.size(); ++count) {
+    const auto& closed = idle[order[count]];
+    then.own -= closed.endpoint == who.endpoint ? 1 : 0;
+    then.parent -= closed.tenant == who.tenant ? 1 : 0;
+    --then.whole;
+    if (fair_room(then, most_, who.weight) == 0)
+      continue;
+    order.resize(count + 1);
+    return order;
+  }
+  return {};
 }
 
 } // namespace postrider

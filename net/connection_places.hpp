@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 namespace postrider {
 
@@ -42,10 +42,11 @@ public:
   /// Whether it had better give its place back than keep it: others have come, and it holds more than its share.
   [[nodiscard]] bool beyond_share(const connection_holder& who) const;
 
-  /// Which of these idle connections, the one idle for longest first, is to be closed so that `who` finds room: the
-  /// first that is of the same tenant or beyond its share, else the first. Nothing: closing it would not help.
-  [[nodiscard]] std::optional<std::size_t> to_close_for(const connection_holder& who,
-                                                        std::span<const connection_holder> idle) const;
+  /// Which of these idle connections, the one idle for longest first, are to be closed so that `who` finds room; no
+  /// more than it takes. First those that are of the same tenant or beyond their share. None where all of them would
+  /// not do.
+  [[nodiscard]] std::vector<std::size_t> to_close_for(const connection_holder& who,
+                                                      std::span<const connection_holder> idle) const;
 
   [[nodiscard]] std::int64_t most() const noexcept { return static_cast<std::int64_t>(most_); }
 

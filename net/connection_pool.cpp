@@ -93,10 +93,12 @@ bool connection_pool::evict_for(const connection_holder& who, const connection_p
   for (auto each = idle_.begin(); each != idle_.end() && count < holders.size(); ++each)
     holders[count++] = each->holder();
   const auto chosen = places.to_close_for(who, std::span{holders}.first(count));
-  if (!chosen)
-    return false;
-  drop(*std::next(idle_.begin(), static_cast<std::ptrdiff_t>(*chosen)));
-  return true;
+  std::vector<client_connection*> closing; // first all of them: closing one moves the others up
+  for (const auto at : chosen)
+    closing.push_back(&*std::next(idle_.begin(), static_cast<std::ptrdiff_t>(at)));
+  for (auto* const each : closing)
+    drop(*each);
+  return !closing.empty();
 }
 
 void connection_pool::drop(client_connection& connection) {

@@ -43,7 +43,8 @@ public:
 
   /// Closes the one that is idle for longest; false where none is.
   bool evict_one();
-  /// Closes one so that `who` finds room, as `places` says of the 16 that are idle for longest; false: none would help.
+  /// Closes as many as it takes for `who` to find room, of the 16 that are idle for longest, as `places` says; false:
+  /// all of them would not do, and none was closed.
   bool evict_for(const connection_holder& who, const connection_places& places);
   /// Closes what was idle for too long, forgets endpoints that are not used.
   void sweep(mono_time now);

@@ -44,8 +44,9 @@ http_sender::http_sender(io_threads& threads, const sender_settings& settings,
                             .tls = std::move(tls),
                             .places = connection_places{bounded_by_descriptors(settings.connections_max)}}) {
   counts.endpoint_connections_max.set(node_->places.most());
+  const auto idle_max = std::min(settings.idle_max, static_cast<std::size_t>(node_->places.most()) / 2);
   for (std::size_t thread = 0; thread < threads.size(); ++thread) {
-    const connection_pool::limits limits{.idle_max = std::max<std::size_t>(settings.idle_max / threads.size(), 1),
+    const connection_pool::limits limits{.idle_max = std::max<std::size_t>(idle_max / threads.size(), 1),
                                          .idle_timeout = settings.idle_timeout,
                                          .thread = thread,
                                          .threads = threads.size(),

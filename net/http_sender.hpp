@@ -25,7 +25,7 @@ struct sender_node;
 struct sender_settings {
   std::int64_t connections_max = 16'384; ///< open or opening, idle ones included; at most half of RLIMIT_NOFILE;
                                          ///< shared by tenants and endpoints: net/connection_places.hpp
-  std::size_t idle_max = 4'096;          ///< idle ones among them
+  std::size_t idle_max = 4'096;          ///< idle ones among them; at most half of connections_max
   std::chrono::milliseconds idle_timeout{30'000};
   bool https_only = true; ///< off with `--dev`
 };

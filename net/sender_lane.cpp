@@ -50,7 +50,7 @@ void sender_lane::start_one(attempt_request request, mono_time asked_at) {
 
 std::shared_ptr<client_connection> sender_lane::open(std::shared_ptr<prepared_endpoint> endpoint,
                                                      const connection_holder& whose) {
-  // Only this thread's idle ones can make room; those of the others run out within `idle_timeout`.
+  // Only this thread's idle ones can make room; those of the others are part of a half and run out in `idle_timeout`.
   if (!node_.places.take(whose) && !(pool_.evict_for(whose, node_.places) && node_.places.take(whose)))
     return nullptr;
   node_.counts.endpoint_connections.add(1);

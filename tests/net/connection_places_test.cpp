@@ -88,10 +88,11 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_of_the_same_tenant_makes_way_first) {
   }
   const connection_holder fifth{.tenant = 1, .endpoint = 5, .weight = 2};
   BOOST_REQUIRE(!places.take(fifth));
-  BOOST_TEST(places.to_close_for(fifth, idle).value() == 1U);
+  BOOST_TEST(places.to_close_for(fifth, idle) == std::vector<std::size_t>{1}, boost::test_tools::per_element());
   // A tenant that has nothing takes that of whoever was idle for longest, while nobody holds too many.
-  BOOST_TEST(places.to_close_for({.tenant = 3, .endpoint = 31, .weight = 1}, idle).value() == 0U);
-  BOOST_TEST(!places.to_close_for(fifth, {}).has_value());
+  BOOST_TEST(places.to_close_for({.tenant = 3, .endpoint = 31, .weight = 1}, idle) == std::vector<std::size_t>{0},
+             boost::test_tools::per_element());
+  BOOST_TEST(places.to_close_for(fifth, {}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_connection_of_one_beyond_his_share_makes_way_before_one_that_is_idle_for_longer) {
@@ -102,7 +103,8 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_of_one_beyond_his_share_makes_way_before
   }
   const std::array idle{other, high};
   BOOST_TEST(held > 4);
-  BOOST_TEST(places.to_close_for({.tenant = 99, .endpoint = 990, .weight = 1}, idle).value() == 1U);
+  BOOST_TEST(places.to_close_for({.tenant = 99, .endpoint = 990, .weight = 1}, idle) == std::vector<std::size_t>{1},
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_closed_where_that_would_not_help) {
@@ -111,7 +113,23 @@ BOOST_AUTO_TEST_CASE(nothing_is_closed_where_that_would_not_help) {
   take_all(places, other);
   const std::array idle{other};
   BOOST_TEST(held > 4);
-  BOOST_TEST(!places.to_close_for(high, idle).has_value()); // one more free is not enough for who has so many
+  BOOST_TEST(places.to_close_for(high, idle).empty()); // one more free is not enough for who has so many
+}
+
+BOOST_AUTO_TEST_CASE(as_many_are_closed_as_it_takes_and_no_more) {
+  connection_places places{10};
+  std::vector<connection_holder> idle;
+  for (endpoint_no endpoint = 101; endpoint <= 109; ++endpoint) {
+    idle.push_back({.tenant = endpoint, .endpoint = endpoint, .weight = 1});
+    BOOST_REQUIRE(places.take(idle.back()));
+  }
+  BOOST_REQUIRE(places.take(low));
+  BOOST_REQUIRE(!places.take(low));
+  const auto closing = places.to_close_for(low, idle);
+  BOOST_TEST(closing == (std::vector<std::size_t>{0, 1}), boost::test_tools::per_element());
+  for (const auto each : closing)
+    places.give_back(idle[each]);
+  BOOST_TEST(places.take(low));
 }
 
 BOOST_AUTO_TEST_CASE(threads_together_never_have_more_than_there_are_and_lose_none) {

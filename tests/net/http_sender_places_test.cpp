@@ -103,9 +103,8 @@ BOOST_AUTO_TEST_CASE(an_endpoint_of_high_priority_finds_room_beside_one_of_low_t
   BOOST_TEST(placed(1, low, 20) == 8);
   BOOST_TEST(placed(1, high, 20) == 7);
   slow.open();
-  quick.open();
-  // As its attempts end, the low one keeps what it would be given now; the high one all it has.
-  BOOST_TEST(eventually([&] { return counts.attempts_running.value() == 0; }));
+  // As its attempts end, the low one keeps what it would be given now: five.
+  BOOST_TEST(eventually([&] { return counts.attempts_running.value() == 7; }));
   BOOST_TEST(eventually([&] { return counts.endpoint_connections.value() == 12; }));
 }
 
@@ -167,16 +166,29 @@ BOOST_AUTO_TEST_CASE(no_place_is_lost_however_a_connection_ends) {
 }
 
 BOOST_AUTO_TEST_CASE(idle_connections_make_way_those_of_the_same_tenant_first) {
-  settings.connections_max = 5;
+  settings.connections_max = 10;
+  held_server hangs;
   loopback_server others{answer_with(ok_response())}, own{answer_with(ok_response())};
   BOOST_TEST(send(target(others.url(), 90), 1, event_of(2)).sent); // idle for longest
-  for (endpoint_no number = 1; number <= 5; ++number)
+  for (endpoint_no number = 1; number <= 4; ++number)
     BOOST_TEST(send(target(own.url(), number), 1, event_of(1)).sent);
   BOOST_TEST(counts.endpoint_connections.value() == 5);
+  BOOST_TEST(placed(1, target(hangs.url(), 10, delivery_priority::high), 20) ==
+             7); // as if there were none idle but one
+  BOOST_TEST(counts.endpoint_connections.value() == 8);
   BOOST_TEST(send(target(others.url(), 90), 1, event_of(2)).sent);
-  BOOST_TEST(others.accepted() == 1);                              // was not closed
-  BOOST_TEST(send(target(others.url(), 30), 1, event_of(3)).sent); // a tenant that has none takes any
-  BOOST_TEST(counts.endpoint_connections.value() == 5);
+  BOOST_TEST(others.accepted() == 1); // was not closed
+}
+
+BOOST_AUTO_TEST_CASE(a_tenant_that_has_none_makes_any_idle_connection_give_way) {
+  settings.connections_max = 2;
+  held_server hangs;
+  loopback_server answers{answer_with(ok_response())};
+  BOOST_TEST(placed(1, target(hangs.url(), 1, delivery_priority::low), 5) == 1);
+  BOOST_TEST(send(target(answers.url(), 2), 1, event_of(2)).sent);
+  BOOST_TEST(counts.endpoint_connections.value() == 2);
+  BOOST_TEST(send(target(answers.url(), 3), 1, event_of(3)).sent);
+  BOOST_TEST(counts.endpoint_connections.value() == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
