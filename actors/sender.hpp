@@ -3,6 +3,7 @@
 #include "core/event.hpp"
 #include "core/ids.hpp"
 #include "core/outcome.hpp"
+#include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 #include "core/time.hpp"
 
@@ -24,6 +25,8 @@ struct attempt_request {
   std::uint32_t breaker_epoch = 0; ///< handed back as it is
   event_ptr what;
   std::shared_ptr<const endpoint_config> endpoint; ///< aliases the tenant's configuration
+  shard_no shard = 0;
+  fence under = 0;                      ///< it is not sent once that is not trusted any more
   std::shared_ptr<delivery_port> owner; ///< who is told; its address tags the attempt with the actor's incarnation
 };
 

@@ -27,6 +27,8 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
+// Of what DELIVERY allows for between the claim and the end of the request.
+constexpr milliseconds claim_patience{5'000};
 // A quarter of what the other lane takes.
 constexpr std::size_t ordered_events_max = 1'024;
 constexpr std::size_t ordered_bytes_max = 16U << 20;
@@ -87,12 +89,21 @@ struct postgres_store::parts {
   parts(postgres_store_options given, store_events& receiver);
 
   accept_environment environment(accept_queue& from) {
-    return {from, events, rides, reports, *options.counts, *options.clock, [this] { upkeep.hurry("partitions"); }};
+    // The ordered lane's delays are its locks', and tell nothing of the machine.
+    return {from,
+            events,
+            rides,
+            reports,
+            *options.counts,
+            *options.clock,
+            [this] { upkeep.hurry("partitions"); },
+            &from == &queue ? &pace : nullptr};
   }
   lease_environment leases() {
     return {events,        reports, *options.counts, options.clock,
             options.trust, shards,  rides,           [this] { poll.hurry("sweep"); }};
   }
+  session_result<claim_result> claim_at_pace(session& on, claim_request request);
   void schedule();
   void expire(accept_queue& from, std::vector<queued_accept> late) {
     for (auto& each : late)
@@ -108,6 +119,7 @@ struct postgres_store::parts {
   open_rides rides;
   shard_table shards;
   claimer claims;
+  shared_pace pace;
   sweeper sweeps;
   configuration_poll changes;
   accept_queue queue;
@@ -130,6 +142,7 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
     , events{receiver}
     , reports{events, *options.counts}
     , claims{*options.counts}
+    , pace{*options.counts}
     , sweeps{events, *options.counts, options.clock, shards, rides}
     , changes{events}
     , queue{{.linger = options.accept_linger},
@@ -155,6 +168,21 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
   schedule();
 }
 
+session_result<claim_result> postgres_store::parts::claim_at_pace(session& on, claim_request request) {
+  if (!request.fit_to_room()) {
+    claim_result later;
+    later.available = false;
+    return later;
+  }
+  if (!request.late)
+    return claims.claim(on, request);
+  request.limit = std::max(pace.take(request.limit, clock_type::now()), 1U);
+  auto answer = claims.claim(on, request);
+  const auto claimed = answer ? static_cast<std::uint32_t>(answer->claimed.size()) : 0;
+  pace.give_back(request.limit - std::min(request.limit, claimed), clock_type::now());
+  return answer;
+}
+
 void postgres_store::parts::schedule() {
   poll.every(milliseconds{250}, "sweep", [this](session& on) { return sweeps.sweep(on); });
   poll.every(milliseconds{500}, "configuration poll", [this](session& on) { return changes.poll(on); });
@@ -168,6 +196,7 @@ void postgres_store::parts::schedule() {
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
   poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
   claim.tell_progress(pulses->claim);
+  claim.pace_late([this](mono_time now) { return pace.ready_at(now); });
   lookup.tell_progress(pulses->lookup);
   upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
   upkeep.every(milliseconds{5'000}, "counters", fold_counters);
@@ -279,19 +308,22 @@ void postgres_store::record(std::vector<outcome_write> writes) {
 
 void postgres_store::claim(claim_request request, std::function<void(claim_result)> done) {
   auto& p = *parts_;
-  p.claim.post({[&p, request, done](session& on) -> std::optional<session_failure> {
-                  auto answer = p.claims.claim(on, request);
+  p.claim.post({.work = [&p, request, done](session& on) -> std::optional<session_failure> {
+                  auto answer = p.claim_at_pace(on, request);
                   if (!answer)
                     return answer.error();
                   done(std::move(*answer));
                   return std::nullopt;
                 },
-                [done] {
-                  claim_result away;
-                  away.available = false;
-                  done(std::move(away));
-                },
-                false, request.tenant, request.endpoint, weight_of(request.priority)});
+                .abandon =
+                  [done] {
+                    claim_result away;
+                    away.available = false;
+                    done(std::move(away));
+                  },
+                .tenant = request.tenant,
+                .late = request.late,
+                .patience = claim_patience});
 }
 
 void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,

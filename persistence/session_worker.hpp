@@ -26,8 +26,8 @@ namespace postrider {
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
 /// One thread with one connection: does what is posted, each endpoint's in order, a tenant's endpoints by turns, the
-/// tenants by turns, and what is due regularly. What is kept has a queue of its own: while its head waits for another
-/// try, the rest goes on.
+/// tenants by turns, and what is due regularly. What is late waits apart, in turns of its own. What is kept has a queue
+/// of its own: while its head waits for another try, the rest goes on.
 class session_worker {
 public:
   struct job {
@@ -43,7 +43,14 @@ public:
     fair_share::key tenant = 0;
     fair_share::key endpoint = 0; ///< 0: of none
     std::uint32_t weight = weight_of(delivery_priority::medium);
+    /// It waits for the pace of late work (`pace_late`) and for what is not late, which goes before it, but for one in
+    /// `prompt_before_late`.
+    bool late = false;
+    /// Whoever asked has no use for it later: abandoned when its turn comes after that. 0: no such bound.
+    milliseconds patience{0};
+    mono_time posted_at{}; ///< set by `post`
   };
+  static constexpr int prompt_before_late = 8;
   static constexpr std::size_t jobs_max = 16'384;
 
   session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports = nullptr,
@@ -58,6 +65,8 @@ public:
   void start();
   /// Before `start`: where it tells that what is posted gets done.
   void tell_progress(pulse& at) noexcept { progress_ = work_pulse{&at}; }
+  /// Before `start`: tells when late work may go on; a time that has passed: now. Without it late work is as any other.
+  void pace_late(std::function<mono_time(mono_time)> ready_at) { late_ready_at_ = std::move(ready_at); }
   /// False: the queue is full or the worker stops; `abandon` has been called.
   bool post(job what);
   /// That regular work is due now.
@@ -88,6 +97,10 @@ private:
   void run_job(job what);
   void try_again(job what);
   std::optional<job> wait_for_job();
+  // Under mutex_.
+  [[nodiscard]] std::optional<job> take_job(mono_time now);
+  [[nodiscard]] bool late_is_ready(mono_time now) const;
+  [[nodiscard]] std::vector<job> take_all();
   void abandon_impatient();
 
   session session_;
@@ -101,6 +114,9 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   turn_tree<job> jobs_;
+  turn_tree<job> late_;
+  std::function<mono_time(mono_time)> late_ready_at_; ///< fixed once it runs
+  int prompt_in_a_row_ = 0;                           ///< since something late was done
   std::deque<job> kept_;
   mono_time kept_at_{};        ///< not tried before
   milliseconds kept_delay_{0}; ///< of the last failure
