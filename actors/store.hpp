@@ -169,6 +169,8 @@ struct claim_request {
   std::int64_t bytes = 4 << 20;
   /// What the endpoint holds: when its turn comes a claim brings no more than there is room for by then.
   std::shared_ptr<const held_work> held{};
+  /// The endpoint's: how often its claims are next among those of its tenant.
+  delivery_priority priority = delivery_priority::medium;
 
   /// Cuts it to that room; false: there is none.
   [[nodiscard]] bool fit_to_room() noexcept {

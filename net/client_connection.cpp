@@ -46,7 +46,7 @@ attempt_reason reason_of_connect(const boost::system::error_code& error) {
 void client_connection::run(attempt_request request, std::shared_ptr<prepared_endpoint> endpoint, mono_time started) {
   self_ = shared_from_this();
   endpoint_ = std::move(endpoint);
-  number_ = request.endpoint->no;
+  holder_.weight = weight_of(request.endpoint->priority); // may be another than when it was opened
   started_ = started;
   started_at_ = lane_.node().clock.now();
   deadline_ = started + request.endpoint->timeout;
@@ -280,7 +280,7 @@ void client_connection::close() noexcept {
   auto_hook<running_tag>::unlink();
   if (stream_)
     stream_->close();
-  lane_.connection_closed();
+  lane_.connection_closed(holder_);
   self_.reset();
 }
 

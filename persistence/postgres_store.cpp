@@ -291,7 +291,7 @@ void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, s
        done(*closed);
        return std::nullopt;
      },
-     [done] { done(std::nullopt); }, false, tenant});
+     [done] { done(std::nullopt); }, false, tenant, endpoint});
 }
 
 void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
@@ -310,7 +310,7 @@ void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard
                                          : deleted_closing::not_deleted);
                   return std::nullopt;
                 },
-                [done] { done(deleted_closing::unavailable); }, false, tenant});
+                [done] { done(deleted_closing::unavailable); }, false, tenant, endpoint});
 }
 
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {

@@ -41,7 +41,7 @@ bool session_worker::post(job what) {
       if (what.keep)
         kept_.push_back(std::move(what));
       else
-        (what.late ? late_ : jobs_).push_back(what.tenant, std::move(what));
+        (what.late ? late_ : jobs_).push_back(what.tenant, what.endpoint, what.weight, std::move(what));
       changed_.notify_one();
       return true;
     }
@@ -178,9 +178,8 @@ void session_worker::run_regular(mono_time now) {
 }
 
 std::vector<session_worker::job> session_worker::take_all() {
-  const auto any = [](const job&) { return true; };
-  auto out = jobs_.take_if(any);
-  auto late = late_.take_if(any);
+  auto out = jobs_.take_all();
+  auto late = late_.take_all();
   out.insert(out.end(), std::make_move_iterator(late.begin()), std::make_move_iterator(late.end()));
   return out;
 }
