@@ -26,7 +26,10 @@ struct held_worker {
   std::vector<std::pair<int, int>> done; // endpoint, number; under mutex
   session_worker worker;
 
+  std::atomic<mono_time> late_from{mono_time::max()};
+
   held_worker() : worker{options(), dog, counts} {
+    worker.pace_late([this](mono_time) { return late_from.load(); });
     worker.start();
     std::promise<void> held;
     worker.post({.work = [&, going = let_go.get_future().share()](session&) -> std::optional<session_failure> {
@@ -54,6 +57,18 @@ struct held_worker {
                         .endpoint = endpoint,
                         .weight = weight_of(priority)});
   }
+  void post_late(int number) {
+    BOOST_REQUIRE(worker.post({.work = [this, number](session&) -> std::optional<session_failure> {
+                                 const std::lock_guard lock{mutex};
+                                 done.emplace_back(late_endpoint, number);
+                                 return std::nullopt;
+                               },
+                               .tenant = 1,
+                               .endpoint = late_endpoint,
+                               .late = true}));
+  }
+  static constexpr int late_endpoint = 99;
+
   std::vector<std::pair<int, int>> all(std::size_t count) {
     BOOST_REQUIRE(eventually([&] {
       const std::lock_guard lock{mutex};
@@ -99,6 +114,62 @@ BOOST_AUTO_TEST_CASE(one_tenants_endpoints_together_leave_room_for_another_tenan
   on.let_go.set_value();
   const auto order = on.all(static_cast<std::size_t>(waiting) + 1);
   BOOST_TEST((order[0].first == 5'000 || order[1].first == 5'000));
+}
+
+BOOST_AUTO_TEST_CASE(late_work_goes_behind_what_is_not_and_gets_one_turn_in_nine_all_the_same) {
+  held_worker on;
+  on.late_from = mono_time::min();
+  for (int number = 0; number < 3; ++number)
+    on.post_late(number);
+  for (int number = 0; number < 40; ++number)
+    BOOST_REQUIRE(on.post(1, 11, delivery_priority::medium, number));
+  on.let_go.set_value();
+  const auto order = on.all(43);
+  std::vector<std::size_t> late;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    if (order[i].first == held_worker::late_endpoint)
+      late.push_back(i);
+  const std::size_t before = session_worker::prompt_before_late;
+  const std::vector<std::size_t> expected{before - 1, 2 * before, 3 * before + 1}; // what held it was the first
+  BOOST_TEST(late == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(late_work_waits_for_its_pace_and_holds_up_nobody) {
+  held_worker on;
+  on.post_late(0);
+  BOOST_REQUIRE(on.post(1, 11, delivery_priority::medium, 0));
+  on.let_go.set_value();
+  BOOST_TEST(on.all(1).front().first == 11);
+  BOOST_REQUIRE(on.post(1, 11, delivery_priority::medium, 1));
+  BOOST_TEST(on.all(2).back().first == 11);
+  on.late_from = mono_time::min(); // it looks again by itself
+  BOOST_TEST(on.all(3).back().first == held_worker::late_endpoint);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_waited_for_longer_than_its_patience_is_abandoned) {
+  held_worker on;
+  std::promise<bool> done;
+  const auto posted = std::chrono::steady_clock::now();
+  BOOST_REQUIRE(on.worker.post({.work = [&](session&) -> std::optional<session_failure> {
+                                  done.set_value(true);
+                                  return std::nullopt;
+                                },
+                                .abandon = [&] { done.set_value(false); },
+                                .patience = 1ms}));
+  BOOST_REQUIRE(eventually([&] { return std::chrono::steady_clock::now() - posted > 5ms; }));
+  on.let_go.set_value();
+  BOOST_TEST(!done.get_future().get());
+  BOOST_REQUIRE(on.post(1, 11, delivery_priority::medium, 0)); // the worker goes on
+  on.all(1);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_waits_for_no_pace) {
+  held_worker on;
+  on.post_late(0);
+  on.let_go.set_value();
+  on.worker.stop(20s);
+  const std::lock_guard lock{on.mutex};
+  BOOST_TEST(on.done.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
