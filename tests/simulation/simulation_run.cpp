@@ -173,9 +173,12 @@ void simulation::heal() {
   }
   const auto activate = [this] {
     for (const auto tenant : tenants_)
-      change(tenant, [](tenant_config& config) {
-        for (auto& each : config.endpoints)
+      change(tenant, [this](tenant_config& config) {
+        for (auto& each : config.endpoints) {
+          if (each.status != endpoint_status::active)
+            around.disturb(each.no); // what was cut short before it rested is noticed now
           each.status = endpoint_status::active;
+        }
       });
   };
   activate();

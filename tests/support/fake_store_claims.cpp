@@ -90,7 +90,8 @@ void fake_store::close_interrupted(endpoint_no endpoint, shard_no shard, fence u
     std::size_t closed = 0;
     for (auto& [id, each] : deliveries_) {
       if (each.endpoint != endpoint || each.state != delivery_state::in_flight || !holds(shard, under) ||
-          each.updated_at > asked_at || std::find(known.begin(), known.end(), id) != known.end())
+          (each.place && each.under != under) || each.updated_at > asked_at ||
+          std::find(known.begin(), known.end(), id) != known.end())
         continue;
       interrupt(each);
       ++closed;
