@@ -65,6 +65,8 @@ void simulation::answered(std::uint64_t sequence, const ingest_answer& answer) {
   checks_.answered(what.key, answer);
   if (answer.result == ingest_result::accepted || answer.result == ingest_result::duplicate)
     return;
+  if (answer.result == ingest_result::unknown && deleted_.contains(what.tenant))
+    return;
   if (answer.result != ingest_result::unavailable && answer.result != ingest_result::overloaded)
     violated("a webhook is refused for good: result", static_cast<int>(answer.result));
   send_again(what);
@@ -100,6 +102,7 @@ void simulation::poll() {
   if (around.sky.database_away)
     return;
   around.database.rows.expose_open_rides();
+  around.database.rows.close_deleted_tenants();
   const auto hints = around.database.poll(around.wall() + horizon);
   for (int i = 0; i < nodes_max; ++i) {
     std::vector<due_hint> mine;
