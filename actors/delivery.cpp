@@ -83,6 +83,7 @@ void reconfigure(self_pointer self, routing_plan_ptr plan) {
     state.endpoint = {plan->config, &endpoints[i]};
     state.credits = plan->credits[i];
     state.given.plan = std::move(plan);
+    state.held->share_by(weight_of(state.endpoint->priority));
     const auto now = now_of(self);
     state.dispatch->configure(policy_of(*state.endpoint, state.given.context->limits.disable_after), now,
                               state.effects);
@@ -118,6 +119,7 @@ delivery_state_data::~delivery_state_data() {
   given.context->requests.abort(given.mailbox.get(), [](std::vector<attempt_result>) {});
   given.context->counts.actors_deliveries.add(-1);
   count_open_breaker(*this, false);
+  hold(*this, {});
 }
 
 delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments given) {
@@ -130,6 +132,7 @@ delivery_actor::behavior_type delivery(self_pointer self, delivery_arguments giv
   state.given = std::move(given);
   state.random = state.given.context->new_chance();
   state.given.context->counts.actors_deliveries.add(1);
+  state.held = std::make_shared<held_work>(state.given.plan->held, weight_of(state.endpoint->priority));
   state.dispatch.emplace(policy_of(*state.endpoint, state.given.context->limits.disable_after));
   state.active_at = self->clock().now();
   state.life.enter(state.given.context->wall_now(), "restoring", "started");

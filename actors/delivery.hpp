@@ -54,6 +54,7 @@ struct delivery_state_data {
   std::shared_ptr<const endpoint_config> endpoint; ///< aliases the plan's configuration; nothing when it was deleted
   std::shared_ptr<send_credits> credits;
   std::optional<endpoint_dispatch> dispatch;
+  std::shared_ptr<held_work> held; ///< its own part of the node's memory
   dispatch_effects effects;
   chance random;
   bool restored = false;               ///< the stored breaker is known: it may own and send

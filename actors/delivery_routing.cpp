@@ -98,6 +98,8 @@ void start_attempts(delivery_self self) {
                         .breaker_epoch = each.breaker_epoch,
                         .what = std::move(each.what),
                         .endpoint = state.endpoint,
+                        .shard = state.given.plan->config->shard,
+                        .under = state.dispatch->under(),
                         .owner = state.given.mailbox});
   state.started += requests.size();
   state.given.context->counts.attempts_started.add(requests.size());
@@ -135,6 +137,9 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.due_from = state.effects.wanted_claim->due_from;
   request.order = std::move(state.effects.wanted_claim->order);
   request.turns = state.effects.wanted_claim->turns;
+  request.held = state.held;
+  request.late = state.effects.wanted_claim->late;
+  request.priority = state.endpoint->priority;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);
   });
@@ -173,6 +178,15 @@ void keep_runtime(delivery_self self, const dispatch_now& now) {
     runtime.next_probe_at = now.wall + std::chrono::ceil<milliseconds>(*gate.next_at - now.mono);
   state.given.context->database.save_runtime(runtime, state.given.plan->config->shard, state.dispatch->last_under(),
                                              std::string{state.effects.breaker_cause});
+}
+
+// With what waits for its breaker to be known.
+work_size held_by(const delivery_state_data& state) {
+  auto out = state.dispatch->held();
+  out.rows += state.early.size();
+  for (const auto& each : state.early)
+    out.bytes += each.what->weight();
+  return out;
 }
 
 void lend(delivery_self self) {
@@ -224,6 +238,16 @@ void count_open_breaker(delivery_state_data& state, bool open) {
     state.given.context->counts.breakers_open.add(open ? 1 : -1);
 }
 
+void hold(delivery_state_data& state, work_size now) {
+  if (!state.held)
+    return;
+  const auto before = state.held->held();
+  state.held->hold(now);
+  auto& counts = state.given.context->counts;
+  counts.held_deliveries.add(static_cast<std::int64_t>(now.rows - before.rows));
+  counts.held_bytes.add(static_cast<std::int64_t>(now.bytes - before.bytes));
+}
+
 dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_after) {
   return {.max_in_flight = endpoint.max_in_flight,
           .rate = endpoint.rate_limit_per_s ? std::optional{rate_of(*endpoint.rate_limit_per_s)} : std::nullopt,
@@ -240,7 +264,7 @@ dispatch_policy policy_of(const endpoint_config& endpoint, milliseconds disable_
 
 dispatch_now now_of(delivery_self self) {
   auto& state = self->state;
-  return {self->clock().now(), state.given.context->wall_now(), state.random.draw()};
+  return {self->clock().now(), state.given.context->wall_now(), state.random.draw(), state.held->most()};
 }
 
 void set_timer(delivery_self self, mono_time at) {
@@ -267,6 +291,7 @@ void apply(delivery_self self, const dispatch_now& now, std::vector<attempt_resu
     state.given.context->database.disable_endpoint(state.given.plan->config->no, state.endpoint->no,
                                                    std::string{state.effects.disable_reason});
   state.effects.clear();
+  hold(state, held_by(state));
   lend(self);
   // Never far ahead: a delayed message keeps what is left of its actor until it goes off.
   if (const auto at = state.dispatch->wake_at(now))

@@ -3,6 +3,7 @@
 #include "actors/clock.hpp"
 #include "actors/directory.hpp"
 #include "actors/interfaces.hpp"
+#include "core/held_work.hpp"
 #include "core/metrics.hpp"
 #include "core/restart_budget.hpp"
 
@@ -49,6 +50,8 @@ struct engine_context {
   directory& verifiers;
   std::function<wall_time()> wall_now; ///< the database's clock as seen from here
   engine_limits limits{};
+  /// Of all tenants: committed, and not delivered yet.
+  std::shared_ptr<held_work> held = std::make_shared<held_work>();
   std::function<chance()> new_chance = [] {
     return chance{};
   }; ///< for each actor that needs it; a simulation replays it

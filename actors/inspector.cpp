@@ -36,6 +36,20 @@ void look_at_rest(inspector_self self, const single_ptr& one) {
               });
 }
 
+// What it went through before it was woken the last time: its breaker's and its endpoint's changes are stored. With the
+// database away its own memory has to do.
+void add_stored_history(inspector_self self, const single_ptr& one, actor_status status, wall_time woken_at) {
+  ask_resting(self, *one->reads, one->path, owned_shards(one->shards), inspection_level_max,
+              [one, status = std::move(status), woken_at](result<std::optional<resting_actor>> found) mutable {
+                if (found && *found) {
+                  auto& stored = (*found)->status.transitions;
+                  std::erase_if(stored, [&](const auto& each) { return each.at >= woken_at; });
+                  add_history(status, stored);
+                }
+                one->duty->answer(std::move(status));
+              });
+}
+
 /// `actor` describes itself; nothing: its parent's word is all there is.
 template <class Actor>
 void ask_status(inspector_self self, const single_ptr& one, const Actor& actor, const actor_status& known) {
@@ -43,10 +57,14 @@ void ask_status(inspector_self self, const single_ptr& one, const Actor& actor, 
     return one->duty->answer(known);
   self->request(actor, inspection_level_max, atom::status::value)
     .then(
-      [one, known](const handed<actor_status>& answer) {
+      [self, one, known](const handed<actor_status>& answer) {
         auto status = answer.take();
+        const auto own = status.transitions.empty() ? wall_time::max() : status.transitions.back().at;
         add_history(status, known.transitions);
-        one->duty->answer(std::move(status));
+        if (one->path.kind == tree_kind::delivery)
+          add_stored_history(self, one, std::move(status), own);
+        else
+          one->duty->answer(std::move(status));
       },
       [self, one, known](const caf::error& why) {
         if (is_silence(why))

@@ -5,6 +5,7 @@
 #include "actors/sender.hpp"
 #include "actors/store.hpp"
 #include "actors/withdrawal.hpp"
+#include "core/held_work.hpp"
 #include "core/ingest_quota.hpp"
 #include "core/send_credits.hpp"
 
@@ -77,6 +78,7 @@ struct routing_plan {
   tenant_config_ptr config;
   std::vector<std::shared_ptr<send_credits>> credits;
   std::shared_ptr<ingest_quota> quota;
+  std::shared_ptr<held_work> held; ///< the tenant's part of what the node has in memory
 };
 using routing_plan_ptr = std::shared_ptr<const routing_plan>;
 

@@ -38,6 +38,7 @@ void plan_deliveries(self_pointer self, accept_item& item) {
   item.origin = state.route;
   item.deliveries.clear();
   order_key_reader keys{item.what->headers, item.what->body};
+  const bool room = state.given.plan->held->has_room(); // else it waits in the database
   for (std::uint32_t i = 0; i < config.endpoints.size(); ++i) {
     const auto& endpoint = config.endpoints[i];
     if (!matches(endpoint, item.what->source, item.what->type))
@@ -48,7 +49,7 @@ void plan_deliveries(self_pointer self, accept_item& item) {
     planned.seed = state.random.next_seed();
     planned.order_key = order_key_for(endpoint, keys);
     planned.lane = live_lane(endpoint.priority);
-    if (endpoint.status != endpoint_status::active || planned.order_key)
+    if (endpoint.status != endpoint_status::active || planned.order_key || !room)
       continue;
     planned.credit = taken_credit::from(state.given.plan->credits[i]);
     planned.ride = static_cast<bool>(planned.credit);

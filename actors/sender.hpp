@@ -3,6 +3,7 @@
 #include "core/event.hpp"
 #include "core/ids.hpp"
 #include "core/outcome.hpp"
+#include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 #include "core/time.hpp"
 
@@ -24,6 +25,8 @@ struct attempt_request {
   std::uint32_t breaker_epoch = 0; ///< handed back as it is
   event_ptr what;
   std::shared_ptr<const endpoint_config> endpoint; ///< aliases the tenant's configuration
+  shard_no shard = 0;
+  fence under = 0;                      ///< it is not sent once that is not trusted any more
   std::shared_ptr<delivery_port> owner; ///< who is told; its address tags the attempt with the actor's incarnation
 };
 
@@ -34,7 +37,7 @@ struct attempt_result {
   attempt_facts facts;
   wall_time started_at{}; ///< database's clock
   milliseconds duration{0};
-  bool sent = true;    ///< false: refused before the first byte (trust in the lease ended): uncount it
+  bool sent = true;    ///< false: refused before the first byte (no trust in the lease, no place): uncount it
   std::string excerpt; ///< of the response body, at most 1 KiB, as bytes
 };
 
@@ -46,8 +49,9 @@ class sender {
 public:
   virtual ~sender() = default;
 
-  /// Starts each of them at once. How many run is the caller's decision (its window); SENDER itself refuses only beyond
-  /// `connections_max` in all, as `attempt_reason::connect_timeout` with sent = false.
+  /// Starts each of them at once. How many run is the caller's decision (its window); SENDER itself refuses only
+  /// where a new connection would be more than the share of its tenant or endpoint in `connections_max`, as
+  /// `attempt_reason::connect_timeout` with sent = false.
   virtual void start(std::vector<attempt_request> attempts) = 0;
 
   /// Aborts what runs for that owner (a crashed actor's incarnation); then calls back, from an io thread, with what was

@@ -7,6 +7,7 @@
 #include "core/dispatch_lanes.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
+#include "core/held_work.hpp"
 #include "core/order_book.hpp"
 #include "core/outcome.hpp"
 #include "core/result.hpp"
@@ -14,6 +15,7 @@
 #include "core/shard.hpp"
 #include "core/tenant_config.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -159,6 +161,26 @@ struct claim_request {
   /// How the lanes share `limit`: of each its `most`, oldest first; among them by tags that move on by
   /// `fair_stride(lane_weights)` a row.
   by_lane<lane_turn> turns{};
+  /// What is due is late already, or a replay: it is claimed at the pace that what comes in bears, perhaps fewer than
+  /// `limit` at once (core/backlog_pace.hpp).
+  bool late = false;
+  /// Of the events it brings, at most, but for the first: 256 of a megabyte each would be more than all that an
+  /// endpoint's backlog may take.
+  std::int64_t bytes = 4 << 20;
+  /// What the endpoint holds: when its turn comes a claim brings no more than there is room for by then.
+  std::shared_ptr<const held_work> held{};
+  /// The endpoint's: how often its claims are next among those of its tenant.
+  delivery_priority priority = delivery_priority::medium;
+
+  /// Cuts it to that room; false: there is none.
+  [[nodiscard]] bool fit_to_room() noexcept {
+    if (limit == 0 || !held)
+      return true;
+    const auto room = held->room();
+    limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, room.rows));
+    bytes = static_cast<std::int64_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes), room.bytes));
+    return limit > 0 && bytes > 0;
+  }
 };
 
 struct claim_result {

@@ -35,6 +35,9 @@ routing_plan_ptr make_plan(self_pointer self, tenant_config_ptr config) {
   }
   state.quota->configure(config->quotas);
   plan->quota = state.quota;
+  if (!state.held)
+    state.held = std::make_shared<held_work>(state.given.context->held, parent_weight);
+  plan->held = state.held;
   plan->config = std::move(config);
   return plan;
 }

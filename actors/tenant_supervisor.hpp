@@ -88,6 +88,7 @@ struct tenant_supervisor_state {
   routing_plan_ptr plan;
   std::unordered_map<endpoint_no, std::shared_ptr<send_credits>> credits; ///< outlive configurations and incarnations
   std::shared_ptr<ingest_quota> quota = std::make_shared<ingest_quota>(); ///< outlives configurations
+  std::shared_ptr<held_work> held;                                        ///< likewise
   std::map<std::string, verifier_child> verifiers;                        ///< by source name
   std::map<endpoint_no, delivery_child> deliveries;
   std::vector<leaving_delivery> leaving_deliveries;

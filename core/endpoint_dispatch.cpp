@@ -115,6 +115,7 @@ void endpoint_dispatch::drain(const dispatch_now& now, dispatch_effects& out) {
 // ------------------------------------------------------------------------------------------------ decisions
 
 void endpoint_dispatch::advance(const dispatch_now& now, dispatch_effects& out) {
+  may_hold_ = now.may_hold;
   keep_clock(now, out);
   live_due_ = due_.live_by(now.wall);
   background_due_ = due_.background_by(now.wall);
@@ -293,6 +294,9 @@ std::optional<mono_time> endpoint_dispatch::wake_at(const dispatch_now& now) con
     consider(*clock_.held_until);
   if (token_at_)
     consider(*token_at_);
+  if (node_is_full() && !claiming_ && gate_.state != breaker_state::open)
+    if (const auto due = next_due(); due || catch_up_)
+      consider(now.mono + std::max<mono_time::duration>(room_asked_every, due.value_or(now.wall) - now.wall));
   if (policy_.ordered) {
     if (const auto look_at = book_.look_at(now.wall, now.mono); look_at && !claiming_ && *look_at > now.mono)
       consider(claim_not_before_ ? std::max(*look_at, *claim_not_before_) : *look_at);

@@ -4,6 +4,7 @@
 #include "core/dispatch_lanes.hpp"
 #include "core/endpoint_clock.hpp"
 #include "core/event.hpp"
+#include "core/held_work.hpp"
 #include "core/order_book.hpp"
 #include "core/outcome.hpp"
 #include "core/rate_limit.hpp"
@@ -66,11 +67,12 @@ struct dispatch_policy {
   milliseconds attempt_lasts{0}; ///< one's own deadline: an ordered one must be over before its claim is
 };
 
-/// `now` on both clocks, and chance.
+/// `now` on both clocks, chance, and the endpoint's share of the node's memory.
 struct dispatch_now {
   mono_time mono{};
   wall_time wall{};
-  double draw = 0.5; ///< uniform in [0, 1)
+  double draw = 0.5;                          ///< uniform in [0, 1)
+  work_size may_hold{~0ULL >> 1, ~0ULL >> 1}; ///< in all (core/held_work.hpp)
 };
 
 struct committed_ride {
@@ -165,6 +167,7 @@ struct dispatch_effects {
     std::optional<wall_time> due_from{}; ///< nothing is known to be due before
     by_lane<lane_turn> turns{};          ///< how the lanes share `limit`
     std::optional<order_look> order{};   ///< of an ordered endpoint: what is in order; besides that, what is not
+    bool late = false;                   ///< nothing of it is fresh (core/backlog_pace.hpp)
   };
   std::vector<start> starts;
   std::vector<write> writes;
@@ -184,6 +187,9 @@ public:
   static constexpr std::int64_t background_memory_max = memory_max / 4 * 3; ///< retries and replays come up to here
   static constexpr std::uint32_t claim_max = 256;                           ///< rows of one claim
   static constexpr std::uint32_t room_max = 4'096;                          ///< rows in memory
+  /// When the node has no room for what is due: others make it, and do not tell.
+  static constexpr milliseconds room_asked_every{100};
+  static constexpr milliseconds late_after{1'000}; ///< what is due for longer is a backlog
   /// How long what is ready waits for the next fence. Then the rows are left to the sweep of whoever owns the shard.
   static constexpr milliseconds suspension_max{600'000};
   /// After a claim that failed, or a request that could not be sent.
@@ -258,6 +264,8 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return lanes_.ready(); }
   [[nodiscard]] std::size_t ready(delivery_lane lane) const noexcept { return lanes_.ready(lane); }
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
+  /// What it has in memory.
+  [[nodiscard]] work_size held() const noexcept { return {open_.size(), static_cast<std::uint64_t>(weight_)}; }
   [[nodiscard]] std::optional<wall_time> next_due() const noexcept {
     const auto due = due_.earliest();
     const auto expected = book_.expected_at();
@@ -269,7 +277,7 @@ public:
   [[nodiscard]] std::vector<delivery_id> known() const;
   [[nodiscard]] const dispatch_policy& policy() const noexcept { return policy_; }
   /// How many rows may be in memory: twice the window, more while the endpoint proves quick (what it finishes in 100
-  /// ms), at most 4,096.
+  /// ms), at most 4,096 and its share of the node's.
   [[nodiscard]] std::uint32_t room() const noexcept;
 
 private:
@@ -332,6 +340,7 @@ private:
   breaker_step move_gate(breaker_input input, std::uint32_t epoch, const dispatch_now& now, std::string_view cause,
                          dispatch_effects& out);
   void schedule(wall_time at, std::optional<delivery_lane> lane = {});
+  [[nodiscard]] bool is_late(wall_time now) const noexcept;
   /// How many rows of each lane a claim may bring now.
   [[nodiscard]] by_lane<std::uint32_t> claimable(const dispatch_now& now) const noexcept;
   void count_completion(mono_time now);
@@ -344,6 +353,8 @@ private:
   void set_clock(const endpoint_clock& clock);
   void keep_clock(const dispatch_now& now, dispatch_effects& out);
   [[nodiscard]] std::int64_t fitting(std::int64_t bytes) const noexcept;
+  /// Nothing more of it may be in memory, though it has not reached its own bounds.
+  [[nodiscard]] bool node_is_full() const noexcept;
   [[nodiscard]] bool may_send() const noexcept { return under() != 0 && policy_.active && !draining_; }
 
   [[nodiscard]] bool wants_look() const noexcept {
@@ -371,6 +382,7 @@ private:
   order_book book_;
   std::uint32_t sending_ = 0;
   std::int64_t weight_ = 0; // bytes of the events in open_
+  work_size may_hold_ = dispatch_now{}.may_hold;
   std::uint64_t tickets_ = 0;
   std::int64_t typical_ =
     1LL << 20; // what the next event may weigh: the heaviest of late, at first the greatest body by default

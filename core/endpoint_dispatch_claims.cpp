@@ -112,6 +112,16 @@ void endpoint_dispatch::ask(const by_lane<std::uint32_t>& most, std::uint32_t li
   claimed_until_ = std::max(now.wall + policy_.claim_lasts, claimed_until_ + milliseconds{1});
   out.wanted_claim = dispatch_effects::claim{limit,           backoff_before,     claimed_until_,
                                              due_.earliest(), lanes_.turns(most), std::move(order)};
+  out.wanted_claim->late = limit > 0 && is_late(now.wall);
+}
+
+// Also where something fresh stands behind it: the oldest comes first. A breaker's probes wait for nothing.
+bool endpoint_dispatch::is_late(wall_time now) const noexcept {
+  const auto due = next_due();
+  if (!due || gate_.state != breaker_state::closed)
+    return false;
+  const bool only_replays = due_.in(delivery_lane::replay) == due && !due_.live_by(now);
+  return catch_up_ || only_replays || *due <= now - late_after;
 }
 
 by_lane<std::uint32_t> endpoint_dispatch::claimable(const dispatch_now& now) const noexcept {
@@ -135,7 +145,7 @@ std::uint32_t endpoint_dispatch::claim_limit(mono_time now) const noexcept {
       return 0;
     const auto probes = policy_.breaker.probes;
     const auto missing = probes > gate_.probes_succeeded ? probes - gate_.probes_succeeded : 1;
-    return std::min({claim_max, missing, window() - sending_});
+    return node_is_full() ? 0 : std::min({claim_max, missing, window() - sending_});
   }
   if (open_.size() >= room())
     return 0;
@@ -145,12 +155,18 @@ std::uint32_t endpoint_dispatch::claim_limit(mono_time now) const noexcept {
 }
 
 // How many more events fit into so many bytes; one always does, while the bound is not reached.
-std::int64_t endpoint_dispatch::fitting(std::int64_t bytes) const noexcept {
+std::int64_t endpoint_dispatch::fitting(std::int64_t most) const noexcept {
+  const auto bytes = std::min(most, static_cast<std::int64_t>(may_hold_.bytes));
   return weight_ >= bytes ? 0 : std::max<std::int64_t>((bytes - weight_) / typical_, 1);
 }
 
 std::uint32_t endpoint_dispatch::room() const noexcept {
-  return std::min(room_max, 2 * window() + std::max(last_slice_, slice_count_));
+  const auto own = std::min(room_max, 2 * window() + std::max(last_slice_, slice_count_));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(own, may_hold_.rows));
+}
+
+bool endpoint_dispatch::node_is_full() const noexcept {
+  return open_.size() >= may_hold_.rows || static_cast<std::uint64_t>(weight_) >= may_hold_.bytes;
 }
 
 std::int64_t endpoint_dispatch::lendable(std::int64_t taken, mono_time now) const noexcept {

@@ -89,6 +89,8 @@ struct metrics {
   std::array<counter, verify_reason_count> ingest_refusals; ///< of `ingest_rejected`, by reason
   // store
   counter accept_batches, accept_rows, record_batches, record_rows, record_missed, claim_calls, claim_rows;
+  gauge held_deliveries, held_bytes; ///< committed, undelivered, in memory
+  gauge late_claims_per_s;           ///< the pace of late work (core/backlog_pace.hpp); 0: not limited
   latency_histogram accept_commit_latency, record_commit_latency;
   size_histogram accept_batch_size, record_batch_size;
   gauge accept_queue_max, accept_queue_bytes, accept_queue_bytes_max;

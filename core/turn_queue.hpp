@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/fair_places.hpp"
 #include "core/fair_share.hpp"
 
 #include <cstddef>
@@ -14,24 +15,26 @@ namespace postrider {
 /// Whether a key that has `own` of a whole that holds `all` of at most `most` may have one more: at most four times
 /// what is free, so alone four fifths of it. Whoever comes new finds room beside any flood (Choudhury, Hahne 1998).
 [[nodiscard]] constexpr bool leaves_room(std::uint64_t own, std::uint64_t all, std::uint64_t most) noexcept {
-  return all < most && own < 4 * (most - all);
+  return all < most && fair_room(own, most - all, parent_weight) > 0;
 }
 
 /// Queues by key (tenant), each first in, first out, that take turns: however much one of them puts in, another's next
-/// waits for two turns of each other key at most, by `core/fair_share.hpp`. Not thread-safe, no bound of its own.
+/// waits for two turns of each other key at most (of equal weight), by `core/fair_share.hpp`. Not thread-safe, no bound
+/// of its own.
 template <class T>
 class turn_queue {
 public:
   using key = fair_share::key;
 
-  void push_back(key which, T value) {
+  /// The key's weight is that of the last call.
+  void push_back(key which, T value, std::uint32_t weight = 1) {
     queues_[which].push_back(std::move(value));
-    added(which);
+    added(which, weight);
   }
   /// Before all others of that key.
-  void push_front(key which, T value) {
+  void push_front(key which, T value, std::uint32_t weight = 1) {
     queues_[which].push_front(std::move(value));
-    added(which);
+    added(which, weight);
   }
   /// Whose turn it is; not where it is empty.
   [[nodiscard]] T& front() { return queues_.find(*turns_.next())->second.front(); }
@@ -82,9 +85,9 @@ public:
   }
 
 private:
-  void added(key which) {
+  void added(key which, std::uint32_t weight) {
     ++size_;
-    turns_.add(which);
+    turns_.add(which, weight);
   }
   void forget(key which) {
     turns_.remove(which);

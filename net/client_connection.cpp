@@ -46,7 +46,7 @@ attempt_reason reason_of_connect(const boost::system::error_code& error) {
 void client_connection::run(attempt_request request, std::shared_ptr<prepared_endpoint> endpoint, mono_time started) {
   self_ = shared_from_this();
   endpoint_ = std::move(endpoint);
-  number_ = request.endpoint->no;
+  holder_.weight = weight_of(request.endpoint->priority); // may be another than when it was opened
   started_ = started;
   started_at_ = lane_.node().clock.now();
   deadline_ = started + request.endpoint->timeout;
@@ -79,7 +79,7 @@ void client_connection::resolved(const resolution& answer) {
     if (!lane_.node().guard->allows(address, endpoint_->target.port))
       return fail(attempt_reason::address_blocked);
   // The request is signed later, but a node without trust shall not even connect.
-  if (!lane_.node().trust.holds(boottime_ns()))
+  if (!lane_.node().trust.holds(request_.shard, request_.under, boottime_ns()))
     return refuse();
   addresses_.assign(answer.addresses.begin(), answer.addresses.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                            answer.addresses.size(), addresses_max)));
@@ -166,7 +166,7 @@ void client_connection::exchange() {
   const auto& node = lane_.node();
   phase_ = phase::exchanging;
   // The last look before the first byte (design.md, I7).
-  if (!node.trust.holds(boottime_ns()))
+  if (!node.trust.holds(request_.shard, request_.under, boottime_ns()))
     return refuse();
   POSTRIDER_FAILPOINT("attempt.before");
   compose_request_head(*endpoint_, *request_.what, request_.number, node.clock.now(), head_);
@@ -280,7 +280,7 @@ void client_connection::close() noexcept {
   auto_hook<running_tag>::unlink();
   if (stream_)
     stream_->close();
-  lane_.connection_closed();
+  lane_.connection_closed(holder_);
   self_.reset();
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/sender.hpp"
 #include "net/client_stream.hpp"
+#include "net/connection_places.hpp"
 #include "net/deadline_wheel.hpp"
 #include "net/prepared_endpoint.hpp"
 #include "net/resolver.hpp"
@@ -47,8 +48,9 @@ class client_connection final : public stream_observer,
                                 public auto_hook<running_tag>,
                                 public std::enable_shared_from_this<client_connection> {
 public:
-  client_connection(sender_lane& lane, std::shared_ptr<prepared_endpoint> made_for)
-      : lane_(lane), endpoint_(std::move(made_for)) {}
+  /// `holder`: who has taken a place for it; that is given back when it closes.
+  client_connection(sender_lane& lane, std::shared_ptr<prepared_endpoint> made_for, const connection_holder& holder)
+      : lane_(lane), endpoint_(std::move(made_for)), holder_(holder) {}
 
   /// Starts one attempt, on a new connection or an idle one. `started`: from when on its time counts.
   void run(attempt_request request, std::shared_ptr<prepared_endpoint> endpoint, mono_time started);
@@ -59,7 +61,8 @@ public:
 
   [[nodiscard]] bool is_owned_by(const delivery_port* owner) const noexcept { return request_.owner.get() == owner; }
   [[nodiscard]] const prepared_endpoint& endpoint() const noexcept { return *endpoint_; }
-  [[nodiscard]] endpoint_no endpoint_number() const noexcept { return number_; }
+  [[nodiscard]] endpoint_no endpoint_number() const noexcept { return holder_.endpoint; }
+  [[nodiscard]] const connection_holder& holder() const noexcept { return holder_; }
   [[nodiscard]] bool quiet() noexcept { return stream_ && stream_->quiet(); }
 
   mono_time idle_until{}; ///< kept by the pool while idle
@@ -87,7 +90,7 @@ private:
 
   sender_lane& lane_;
   std::shared_ptr<prepared_endpoint> endpoint_;
-  endpoint_no number_ = 0;
+  connection_holder holder_;
   phase phase_ = phase::resolving;
   std::shared_ptr<tls_session_slot> session_; ///< outlives the stream, also when the configuration changes meanwhile
   std::unique_ptr<client_stream> stream_;

@@ -5,6 +5,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
 #include <utility>
 
 namespace postrider {
@@ -12,6 +15,7 @@ namespace {
 
 constexpr std::size_t entries_max = 16'384;
 constexpr std::chrono::seconds entry_unused_max{60};
+constexpr std::size_t looked_at_to_evict = 16;
 
 } // namespace
 
@@ -81,6 +85,20 @@ bool connection_pool::evict_one() {
     return false;
   drop(idle_.front());
   return true;
+}
+
+bool connection_pool::evict_for(const connection_holder& who, const connection_places& places) {
+  std::array<connection_holder, looked_at_to_evict> holders{};
+  std::size_t count = 0;
+  for (auto each = idle_.begin(); each != idle_.end() && count < holders.size(); ++each)
+    holders[count++] = each->holder();
+  const auto chosen = places.to_close_for(who, std::span{holders}.first(count));
+  std::vector<client_connection*> closing; // first all of them: closing one moves the others up
+  for (const auto at : chosen)
+    closing.push_back(&*std::next(idle_.begin(), static_cast<std::ptrdiff_t>(at)));
+  for (auto* const each : closing)
+    drop(*each);
+  return !closing.empty();
 }
 
 void connection_pool::drop(client_connection& connection) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/client_connection.hpp"
+#include "net/connection_places.hpp"
 #include "net/prepared_endpoint.hpp"
 
 #include <boost/intrusive/list.hpp>
@@ -42,6 +43,9 @@ public:
 
   /// Closes the one that is idle for longest; false where none is.
   bool evict_one();
+  /// Closes as many as it takes for `who` to find room, of the 16 that are idle for longest, as `places` says; false:
+  /// all of them would not do, and none was closed.
+  bool evict_for(const connection_holder& who, const connection_places& places);
   /// Closes what was idle for too long, forgets endpoints that are not used.
   void sweep(mono_time now);
   void close();

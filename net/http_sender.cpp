@@ -42,10 +42,11 @@ http_sender::http_sender(io_threads& threads, const sender_settings& settings,
                             .counts = counts,
                             .guard = std::move(guard),
                             .tls = std::move(tls),
-                            .connections_max = bounded_by_descriptors(settings.connections_max)}) {
-  counts.endpoint_connections_max.set(node_->connections_max);
+                            .places = connection_places{bounded_by_descriptors(settings.connections_max)}}) {
+  counts.endpoint_connections_max.set(node_->places.most());
+  const auto idle_max = std::min(settings.idle_max, static_cast<std::size_t>(node_->places.most()) / 2);
   for (std::size_t thread = 0; thread < threads.size(); ++thread) {
-    const connection_pool::limits limits{.idle_max = std::max<std::size_t>(settings.idle_max / threads.size(), 1),
+    const connection_pool::limits limits{.idle_max = std::max<std::size_t>(idle_max / threads.size(), 1),
                                          .idle_timeout = settings.idle_timeout,
                                          .thread = thread,
                                          .threads = threads.size(),
@@ -72,7 +73,7 @@ http_sender::~http_sender() {
 }
 
 std::int64_t http_sender::connections_max() const noexcept {
-  return node_->connections_max;
+  return node_->places.most();
 }
 
 void http_sender::start(std::vector<attempt_request> attempts) {

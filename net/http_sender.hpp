@@ -23,8 +23,9 @@ struct metrics;
 struct sender_node;
 
 struct sender_settings {
-  std::int64_t connections_max = 16'384; ///< open or opening, idle ones included; at most half of RLIMIT_NOFILE
-  std::size_t idle_max = 4'096;          ///< idle ones among them
+  std::int64_t connections_max = 16'384; ///< open or opening, idle ones included; at most half of RLIMIT_NOFILE;
+                                         ///< shared by tenants and endpoints: net/connection_places.hpp
+  std::size_t idle_max = 4'096;          ///< idle ones among them; at most half of connections_max
   std::chrono::milliseconds idle_timeout{30'000};
   bool https_only = true; ///< off with `--dev`
 };
@@ -35,9 +36,9 @@ struct sender_settings {
 /// Attempts go round the io threads; what an endpoint is called with depends on the thread's own pool only. The time of
 /// an attempt counts from start(). Results are collected and told once per owner and turn of the io loop.
 ///
-/// `sent` is false, and nothing was written, where trust in the lease had ended, `connections_max` was reached, or the
-/// process was out of descriptors; facts then say `connect_timeout`. Every other result stands for an attempt that
-/// counts.
+/// `sent` is false, and nothing was written, where trust in the lease had ended, its share of `connections_max` was
+/// used up, or the process was out of descriptors; facts then say `connect_timeout`. Every other result stands for an
+/// attempt that counts.
 class http_sender final : public sender {
 public:
   /// All references must outlive this; the threads need not run yet. Destroy it after io_threads::stop() or while they

@@ -134,6 +134,8 @@ void store(page& out, const metrics& counts) {
   out.level("store_record_queue_outcomes", counts.record_queue, "Outcomes that wait for a commit.");
   out.count("store_claims_total", counts.claim_calls, "Claims of due deliveries.");
   out.count("store_claimed_deliveries_total", counts.claim_rows, "Deliveries claimed.");
+  out.level("store_late_claims_per_second", counts.late_claims_per_s,
+            "Deliveries of backlogs and replays that may be claimed a second beside what comes in; 0: not limited.");
   out.count("store_reconnects_total", counts.store_reconnects, "Connections to PostgreSQL made again.");
   out.count("store_call_timeouts_total", counts.store_call_timeouts, "Calls cut off by the watchdog.");
   out.count("store_in_doubt_total", counts.store_in_doubt, "Commits whose outcome had to be resolved.");
@@ -169,6 +171,8 @@ void delivery(page& out, const metrics& counts) {
             "Circuit breakers that are open or half open, of endpoints whose actor lives.");
   out.count("due_hints_total", counts.due_hints, "Endpoints with due deliveries, as the poll tells their supervisors.");
   out.count("due_hints_taken_total", counts.due_hints_taken, "Of those, the ones that supervisors have taken up.");
+  out.level("held_deliveries", counts.held_deliveries, "Committed, undelivered deliveries in memory.");
+  out.level("held_bytes", counts.held_bytes, "Bytes of their events, each counted for each of its deliveries.");
   out.level("attempts_running", counts.attempts_running, "Requests to endpoints under way.");
   out.level("endpoint_open_connections", counts.endpoint_connections, "Connections to endpoints.");
   out.level("endpoint_open_connections_max", counts.endpoint_connections_max,

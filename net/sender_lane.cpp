@@ -34,7 +34,9 @@ void sender_lane::start_one(attempt_request request, mono_time asked_at) {
   auto endpoint = pool_.prepare(request.endpoint, now);
   auto connection = pool_.take(request.endpoint->no, now);
   if (!connection)
-    connection = open(endpoint);
+    connection = open(endpoint, {.tenant = request.what->tenant,
+                                 .endpoint = request.endpoint->no,
+                                 .weight = weight_of(request.endpoint->priority)});
   if (connection)
     return connection->run(std::move(request), std::move(endpoint), asked_at);
   report(std::move(request.owner), {.delivery = request.delivery,
@@ -46,17 +48,17 @@ void sender_lane::start_one(attempt_request request, mono_time asked_at) {
                                     .excerpt = {}});
 }
 
-std::shared_ptr<client_connection> sender_lane::open(std::shared_ptr<prepared_endpoint> endpoint) {
-  if (node_.connections.fetch_add(1, std::memory_order_relaxed) >= node_.connections_max && !pool_.evict_one()) {
-    node_.connections.fetch_sub(1, std::memory_order_relaxed);
+std::shared_ptr<client_connection> sender_lane::open(std::shared_ptr<prepared_endpoint> endpoint,
+                                                     const connection_holder& whose) {
+  // Only this thread's idle ones can make room; those of the others are part of a half and run out in `idle_timeout`.
+  if (!node_.places.take(whose) && !(pool_.evict_for(whose, node_.places) && node_.places.take(whose)))
     return nullptr;
-  }
   node_.counts.endpoint_connections.add(1);
-  return std::make_shared<client_connection>(*this, std::move(endpoint));
+  return std::make_shared<client_connection>(*this, std::move(endpoint), whose);
 }
 
-void sender_lane::connection_closed() noexcept {
-  node_.connections.fetch_sub(1, std::memory_order_relaxed);
+void sender_lane::connection_closed(const connection_holder& whose) noexcept {
+  node_.places.give_back(whose);
   node_.counts.endpoint_connections.add(-1);
 }
 
@@ -77,6 +79,8 @@ void sender_lane::attempt_ended(client_connection& connection) {
 
 void sender_lane::keep(const std::shared_ptr<client_connection>& connection,
                        std::optional<std::chrono::seconds> peer_timeout) {
+  if (node_.places.beyond_share(connection->holder()))
+    return connection->close();
   pool_.put(connection, mono_time::clock::now(), peer_timeout);
 }
 

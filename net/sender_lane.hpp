@@ -2,6 +2,7 @@
 
 #include "actors/sender.hpp"
 #include "net/client_connection.hpp"
+#include "net/connection_places.hpp"
 #include "net/connection_pool.hpp"
 #include "net/deadline_wheel.hpp"
 #include "net/resolver.hpp"
@@ -10,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -29,8 +29,7 @@ struct sender_node {
   metrics& counts;
   std::shared_ptr<const target_guard> guard;
   std::shared_ptr<const tls_client> tls;
-  std::int64_t connections_max = 0;
-  std::atomic<std::int64_t> connections{0}; ///< open or opening, idle ones included
+  connection_places places;
 };
 
 /// SENDER's part on one io thread. All of it runs on that thread.
@@ -52,8 +51,9 @@ public:
   [[nodiscard]] resolver& names() noexcept { return *names_; }
   void attempt_started(client_connection& connection, mono_time deadline);
   void attempt_ended(client_connection& connection);
+  /// For its endpoint's next attempt; it is closed where that holds more than its share, or the pool has no room.
   void keep(const std::shared_ptr<client_connection>& connection, std::optional<std::chrono::seconds> peer_timeout);
-  void connection_closed() noexcept;
+  void connection_closed(const connection_holder& whose) noexcept;
   /// To be told with others of this turn of the loop.
   void report(std::shared_ptr<delivery_port> owner, attempt_result result);
   [[nodiscard]] std::vector<char> take_buffer() noexcept;
@@ -66,7 +66,7 @@ private:
   };
 
   void start_one(attempt_request request, mono_time asked_at);
-  std::shared_ptr<client_connection> open(std::shared_ptr<prepared_endpoint> endpoint);
+  std::shared_ptr<client_connection> open(std::shared_ptr<prepared_endpoint> endpoint, const connection_holder& whose);
   void flush();
   void wake_by(mono_time at);
   void tick();

@@ -47,7 +47,7 @@ bool accept_queue::push(accept_item_ptr& item) {
     ++events_;
     bytes_ += weight;
     first = waiting_.empty();
-    wait_again({std::move(item), weight}, false);
+    wait_again({.item = std::move(item), .weight = weight, .queued_at = std::chrono::steady_clock::now()}, false);
     metrics_.accept_queue.add(1);
     metrics_.accept_queue_bytes.add(static_cast<std::int64_t>(weight));
   }

@@ -21,6 +21,7 @@ struct queued_accept {
   std::size_t weight = 0;
   bool in_doubt = false;  ///< a statement with it was sent, and its fate is not known
   mono_time not_before{}; ///< when its statement may be tried again: an item that has to wait holds up no other
+  mono_time queued_at{};
 };
 
 /// What waits for the accept writers: bounded by events and bytes, those that are just being written included, so that

@@ -39,6 +39,13 @@ std::size_t asked_rides(std::span<const queued_accept> items) {
   return out;
 }
 
+mono_time oldest_of(std::span<const queued_accept> items) {
+  return std::min_element(
+           items.begin(), items.end(),
+           [](const queued_accept& left, const queued_accept& right) { return left.queued_at < right.queued_at; })
+    ->queued_at;
+}
+
 } // namespace
 
 void publish_accepts(const accept_environment& environment, std::vector<queued_accept> done) {
@@ -182,6 +189,8 @@ void accept_writer::attempt(std::span<queued_accept> batch) {
     return failed(counts.error(), items);
   POSTRIDER_FAILPOINT("accept.committed");
   backoff_.reset();
+  if (environment_.pace != nullptr)
+    environment_.pace->committed(oldest_of(items), items.size(), clock_type::now());
   environment_.counts.accept_batches.add();
   environment_.counts.accept_rows.add(counts->events);
   environment_.counts.accept_batch_size.observe(items.size());

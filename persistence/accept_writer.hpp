@@ -8,6 +8,7 @@
 #include "persistence/availability.hpp"
 #include "persistence/open_rides.hpp"
 #include "persistence/session.hpp"
+#include "persistence/shared_pace.hpp"
 #include "persistence/stop_signal.hpp"
 
 #include <atomic>
@@ -27,6 +28,7 @@ struct accept_environment {
   metrics& counts;
   const db_clock& clock;
   std::function<void()> partitions_missing; ///< asks maintenance to create them now
+  shared_pace* pace = nullptr;              ///< told how long events take; nothing: nobody asks
 };
 
 /// One thread and connection that takes batches from the queue and commits them: a batch is one statement. In doubt

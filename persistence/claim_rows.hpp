@@ -10,9 +10,6 @@
 /// How the rows of claims are read (columns: claim_sql.hpp). Include it in .cpp files only: it brings all of libpqxx.
 namespace postrider {
 
-/// Bodies of one claim: 256 deliveries of a megabyte each would be more than all of an endpoint's backlog may take.
-inline constexpr std::int64_t claim_bytes_max = 4 << 20;
-
 inline constexpr int lane_column = 17;
 
 claimed_delivery read_claimed(const pqxx::row& row);

@@ -74,7 +74,7 @@ pqxx::result run_claim(pqxx::transaction_base& transaction, const claim_request&
   const auto run = [&](const char* statement, auto... more) {
     return transaction.exec_prepared(statement, request.shard, request.endpoint, request.under, parameter(request.now),
                                      parameter(request.attempt_deadline), claim_limit_of(request), parameter(bounds),
-                                     claim_bytes_max, parameter(tags), parameter(strides), parameter(most), more...);
+                                     request.bytes, parameter(tags), parameter(strides), parameter(most), more...);
   };
   const bool unordered = request.order.has_value();
   if (request.backoff_before)

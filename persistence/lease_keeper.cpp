@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace postrider {
@@ -158,6 +159,7 @@ lease_keeper::step_result lease_keeper::renew() {
   if (!renewed->contains(-1)) {
     environment_.trust->end();
     environment_.shards.drop_all();
+    show_fences();
     tell_leases();
     return step_result::refused;
   }
@@ -169,6 +171,7 @@ lease_keeper::step_result lease_keeper::renew() {
   // to do.
   if (!gone.empty()) {
     environment_.shards.drop(gone);
+    show_fences();
     tell_leases();
   } else if (!held.empty()) {
     environment_.trust->trust_until(started + std::chrono::nanoseconds{options_.ttl - margin()}.count());
@@ -213,6 +216,7 @@ bool lease_keeper::take_missing() {
   if (taken->empty())
     return false;
   environment_.shards.take(*taken, std::chrono::steady_clock::now());
+  show_fences();
   if (first)
     environment_.trust->trust_until(started + std::chrono::nanoseconds{options_.ttl - margin()}.count());
   spdlog::info("store: shards taken count={} node={}", taken->size(), options_.node.name);
@@ -225,6 +229,15 @@ void lease_keeper::measure_clock(std::int64_t database_us, std::chrono::system_c
   const auto middle = std::chrono::floor<microseconds>(before + (after - before) / 2);
   environment_.clock->set_offset(
     std::chrono::round<milliseconds>(microseconds{database_us} - middle.time_since_epoch()));
+}
+
+// What was begun under a former fence is stopped by that, before the actors hear of it.
+void lease_keeper::show_fences() {
+  std::array<fence, shard_count> fences{};
+  for (const auto& each : environment_.shards.held())
+    fences.at(static_cast<std::size_t>(each.shard)) = each.under;
+  for (shard_no shard = 0; shard < shard_count; ++shard)
+    environment_.trust->set_fence(shard, fences[static_cast<std::size_t>(shard)]);
 }
 
 void lease_keeper::tell_leases() {

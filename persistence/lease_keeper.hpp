@@ -70,6 +70,7 @@ private:
   void measure_clock(std::int64_t database_us, std::chrono::system_clock::time_point before,
                      std::chrono::system_clock::time_point after) const;
   void lost(const session_failure& failure);
+  void show_fences();
   void tell_leases();
   void release();
   void decide(result<void> outcome);

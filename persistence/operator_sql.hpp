@@ -76,10 +76,13 @@ from (select id, attempt_count, last_reason, last_status from delivery
       where endpoint_no = $1 order by id desc limit 1000) d
 where attempt_count > 0 order by id desc limit 10
 )sql";
-/// $1 endpoint number
+/// Of its breaker, and of itself (paused, disabled). $1 endpoint number
 inline constexpr std::string_view resting_transitions_sql = R"sql(
 select (extract(epoch from at) * 1000000)::bigint, from_state, to_state, cause
-from transition where kind = 'breaker' and subject_no = $1 order by id desc limit 20
+from (values ('breaker'), ('endpoint')) k (kind)
+cross join lateral (select id, at, from_state, to_state, cause from transition t
+                    where t.kind = k.kind and t.subject_no = $1 order by t.id desc limit 20) of_kind
+order by id desc limit 20
 )sql";
 
 /// Nodes and what they hold; a node that was not heard of for as long as a lease lasts is gone, whatever it said last.

@@ -70,8 +70,7 @@ session_result<claim_result> claim_in_order(session& on, const claim_request& re
     return read_rows(pqxx::nontransaction{connection}.exec_prepared(
       "claim_in_order", request.shard, request.endpoint, request.under, parameter(request.now),
       parameter(request.attempt_deadline), claim_limit_of(request), look.from ? look.from->c_str() : nullptr,
-      round_page, parameter(keys), parameter(open_keys), before ? before->c_str() : nullptr, look.run,
-      claim_bytes_max));
+      round_page, parameter(keys), parameter(open_keys), before ? before->c_str() : nullptr, look.run, request.bytes));
   });
 }
 

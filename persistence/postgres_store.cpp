@@ -15,6 +15,7 @@
 #include "persistence/runtime_store.hpp"
 #include "persistence/session_worker.hpp"
 #include "persistence/shard_table.hpp"
+#include "persistence/store_sessions.hpp"
 #include "persistence/sweeper.hpp"
 #include "persistence/tenant_loader.hpp"
 #include "persistence/watchdog.hpp"
@@ -27,59 +28,11 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
+// Of what DELIVERY allows for between the claim and the end of the request.
+constexpr milliseconds claim_patience{5'000};
 // A quarter of what the other lane takes.
 constexpr std::size_t ordered_events_max = 1'024;
 constexpr std::size_t ordered_bytes_max = 16U << 20;
-
-template <class... Lists>
-std::vector<prepared_sql> joined(Lists... lists) {
-  std::vector<prepared_sql> out;
-  (out.insert(out.end(), lists.begin(), lists.end()), ...);
-  return out;
-}
-
-session_options session_of(const postgres_store_options& options, std::string role, bool pinned,
-                           std::vector<prepared_sql> statements) {
-  session_options out;
-  out.url = options.url;
-  out.role = std::move(role);
-  out.pinned_plans = pinned;
-  out.idle_in_transaction_timeout = options.lease_ttl / 3;
-  out.statements = std::move(statements);
-  return out;
-}
-
-/// The renewal must be over, or known to hang, well within the lease.
-session_options lease_session(const postgres_store_options& options) {
-  auto out = session_of(options, "lease", true, {});
-  out.statement_timeout = options.lease_ttl / 3;
-  out.lock_timeout = options.lease_ttl / 3;
-  out.call_deadline =
-    std::min(options.lease_ttl / 2, milliseconds{2'500}); // not ready within 5 s of losing the database
-  return out;
-}
-
-session_options accept_session(const postgres_store_options& options, std::string role) {
-  auto out = session_of(options, std::move(role), true, accept_statements());
-  out.statement_timeout = milliseconds{4'000}; // below an event's deadline
-  return out;
-}
-
-/// A sweep may look at a whole backlog.
-session_options poll_session(const postgres_store_options& options) {
-  auto out = session_of(options, "poll", true, joined(sweeper::statements(), configuration_poll::statements()));
-  out.statement_timeout = milliseconds{30'000};
-  out.call_deadline = milliseconds{35'000};
-  return out;
-}
-
-session_options maintenance_session(const postgres_store_options& options) {
-  auto out = session_of(options, "maintenance", false, {});
-  out.ends_with_us = true;
-  out.statement_timeout = milliseconds{600'000};
-  out.call_deadline = milliseconds{610'000};
-  return out;
-}
 
 } // namespace
 
@@ -87,12 +40,21 @@ struct postgres_store::parts {
   parts(postgres_store_options given, store_events& receiver);
 
   accept_environment environment(accept_queue& from) {
-    return {from, events, rides, reports, *options.counts, *options.clock, [this] { upkeep.hurry("partitions"); }};
+    // The ordered lane's delays are its locks', and tell nothing of the machine.
+    return {from,
+            events,
+            rides,
+            reports,
+            *options.counts,
+            *options.clock,
+            [this] { upkeep.hurry("partitions"); },
+            &from == &queue ? &pace : nullptr};
   }
   lease_environment leases() {
     return {events,        reports, *options.counts, options.clock,
             options.trust, shards,  rides,           [this] { poll.hurry("sweep"); }};
   }
+  session_result<claim_result> claim_at_pace(session& on, claim_request request);
   void schedule();
   void expire(accept_queue& from, std::vector<queued_accept> late) {
     for (auto& each : late)
@@ -108,6 +70,7 @@ struct postgres_store::parts {
   open_rides rides;
   shard_table shards;
   claimer claims;
+  shared_pace pace;
   sweeper sweeps;
   configuration_poll changes;
   accept_queue queue;
@@ -130,6 +93,7 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
     , events{receiver}
     , reports{events, *options.counts}
     , claims{*options.counts}
+    , pace{*options.counts}
     , sweeps{events, *options.counts, options.clock, shards, rides}
     , changes{events}
     , queue{{.linger = options.accept_linger},
@@ -139,12 +103,10 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
                     *options.counts,
                     [this](std::vector<queued_accept> late) { expire(ordered_queue, std::move(late)); }}
     , outcomes{*options.counts}
-    , claim{session_of(options, "claim", true, claimer::statements()), dog, *options.counts, &reports,
-            session_role::claim}
-    , lookup{session_of(options, "lookup", false, joined(tenant_loader_statements(), runtime_statements())), dog,
-             *options.counts}
+    , claim{claim_session(options), dog, *options.counts, &reports, session_role::claim}
+    , lookup{lookup_session(options), dog, *options.counts}
     , poll{poll_session(options), dog, *options.counts}
-    , upkeep{session_of(options, "upkeep", false, {}), dog, *options.counts}
+    , upkeep{upkeep_session(options), dog, *options.counts}
     , maintenance{maintenance_session(options), dog, *options.counts}
     , keeper{leases(),
              {{options.node_name, random_id(options.clock->now()), options.node_address, options.version},
@@ -153,6 +115,21 @@ postgres_store::parts::parts(postgres_store_options given, store_events& receive
              lease_session(options),
              dog} {
   schedule();
+}
+
+session_result<claim_result> postgres_store::parts::claim_at_pace(session& on, claim_request request) {
+  if (!request.fit_to_room()) {
+    claim_result later;
+    later.available = false;
+    return later;
+  }
+  if (!request.late)
+    return claims.claim(on, request);
+  request.limit = std::max(pace.take(request.limit, clock_type::now()), 1U);
+  auto answer = claims.claim(on, request);
+  const auto claimed = answer ? static_cast<std::uint32_t>(answer->claimed.size()) : 0;
+  pace.give_back(request.limit - std::min(request.limit, claimed), clock_type::now());
+  return answer;
 }
 
 void postgres_store::parts::schedule() {
@@ -168,6 +145,7 @@ void postgres_store::parts::schedule() {
   poll.every(milliseconds{60'000}, "open rides", [this](session& on) { return sweeps.expose_open_rides(on); });
   poll.every(milliseconds{5'000}, "deleted tenants", [this](session& on) { return sweeps.close_deleted_tenants(on); });
   claim.tell_progress(pulses->claim);
+  claim.pace_late([this](mono_time now) { return pace.ready_at(now); });
   lookup.tell_progress(pulses->lookup);
   upkeep.every(milliseconds{600'000}, "partitions", ensure_partitions);
   upkeep.every(milliseconds{5'000}, "counters", fold_counters);
@@ -204,8 +182,7 @@ result<void> postgres_store::start() {
   p.lookup.start();
   p.claim.start();
   p.recorder = std::make_unique<outcome_writer>(p.outcomes, p.rides, p.reports, *p.options.counts,
-                                                session_of(p.options, "outcome", true, record_statements()), p.dog,
-                                                &p.pulses->outcome);
+                                                outcome_session(p.options), p.dog, &p.pulses->outcome);
   for (std::size_t i = 0; i < writers; ++i)
     p.writers.push_back(std::make_unique<accept_writer>(p.environment(p.queue), accept_session(p.options, "accept"),
                                                         p.dog, &p.pulses->accept.at(i)));
@@ -279,19 +256,22 @@ void postgres_store::record(std::vector<outcome_write> writes) {
 
 void postgres_store::claim(claim_request request, std::function<void(claim_result)> done) {
   auto& p = *parts_;
-  p.claim.post({[&p, request, done](session& on) -> std::optional<session_failure> {
-                  auto answer = p.claims.claim(on, request);
+  p.claim.post({.work = [&p, request, done](session& on) -> std::optional<session_failure> {
+                  auto answer = p.claim_at_pace(on, request);
                   if (!answer)
                     return answer.error();
                   done(std::move(*answer));
                   return std::nullopt;
                 },
-                [done] {
-                  claim_result away;
-                  away.available = false;
-                  done(std::move(away));
-                },
-                false, request.tenant});
+                .abandon =
+                  [done] {
+                    claim_result away;
+                    away.available = false;
+                    done(std::move(away));
+                  },
+                .tenant = request.tenant,
+                .late = request.late,
+                .patience = claim_patience});
 }
 
 void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
@@ -311,7 +291,7 @@ void postgres_store::close_interrupted(tenant_no tenant, endpoint_no endpoint, s
        done(*closed);
        return std::nullopt;
      },
-     [done] { done(std::nullopt); }, false, tenant});
+     [done] { done(std::nullopt); }, false, tenant, endpoint});
 }
 
 void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
@@ -330,7 +310,7 @@ void postgres_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard
                                          : deleted_closing::not_deleted);
                   return std::nullopt;
                 },
-                [done] { done(deleted_closing::unavailable); }, false, tenant});
+                [done] { done(deleted_closing::unavailable); }, false, tenant, endpoint});
 }
 
 void postgres_store::load_tenant(tenant_key key, std::function<void(result<tenant_config_ptr>)> done) {

@@ -34,13 +34,14 @@ void session_worker::start() {
 bool session_worker::post(job what) {
   {
     const std::lock_guard lock{mutex_};
-    const bool room =
-      what.keep ? kept_.size() < jobs_max : leaves_room(jobs_.size_of(what.tenant), jobs_.size(), jobs_max);
+    const auto waiting = jobs_.size_of(what.tenant) + late_.size_of(what.tenant);
+    const bool room = what.keep ? kept_.size() < jobs_max : leaves_room(waiting, jobs_.size() + late_.size(), jobs_max);
     if (!stop_at_ && room) {
+      what.posted_at = clock_type::now();
       if (what.keep)
         kept_.push_back(std::move(what));
       else
-        jobs_.push_back(what.tenant, std::move(what));
+        (what.late ? late_ : jobs_).push_back(what.tenant, what.endpoint, what.weight, std::move(what));
       changed_.notify_one();
       return true;
     }
@@ -80,7 +81,7 @@ void session_worker::stop(milliseconds grace) {
   std::deque<job> kept;
   {
     const std::lock_guard lock{mutex_};
-    left = jobs_.take_if([](const job&) { return true; });
+    left = take_all();
     kept.swap(kept_);
   }
   if (!kept.empty())
@@ -132,7 +133,8 @@ bool session_worker::finished(bool connected) const {
   const std::lock_guard lock{mutex_};
   if (!stop_at_)
     return false;
-  return (jobs_.empty() && kept_.empty()) || (!connected && kept_.empty()) || clock_type::now() >= *stop_at_;
+  return (jobs_.empty() && late_.empty() && kept_.empty()) || (!connected && kept_.empty()) ||
+         clock_type::now() >= *stop_at_;
 }
 
 void session_worker::run() {
@@ -175,33 +177,65 @@ void session_worker::run_regular(mono_time now) {
   }
 }
 
+std::vector<session_worker::job> session_worker::take_all() {
+  auto out = jobs_.take_all();
+  auto late = late_.take_all();
+  out.insert(out.end(), std::make_move_iterator(late.begin()), std::make_move_iterator(late.end()));
+  return out;
+}
+
+// Nothing waits for its pace while it stops.
+bool session_worker::late_is_ready(mono_time now) const {
+  return !late_.empty() && (stop_at_ || !late_ready_at_ || late_ready_at_(now) <= now);
+}
+
+std::optional<session_worker::job> session_worker::take_job(mono_time now) {
+  const bool late = late_is_ready(now);
+  if (!jobs_.empty() && !(late && prompt_in_a_row_ >= prompt_before_late)) {
+    ++prompt_in_a_row_;
+    return jobs_.pop_front();
+  }
+  if (!late)
+    return std::nullopt;
+  prompt_in_a_row_ = 0;
+  return late_.pop_front();
+}
+
 std::optional<session_worker::job> session_worker::wait_for_job() {
-  auto until = clock_type::now() + milliseconds{500};
+  const auto now = clock_type::now();
+  auto until = now + milliseconds{500};
   for (const auto& each : regulars_)
     until = std::min(until, each.next);
   std::unique_lock lock{mutex_};
   const auto kept_is_due = [this] { return !kept_.empty() && clock_type::now() >= kept_at_; };
   const auto something = [&] {
-    return kept_is_due() || !jobs_.empty() || stop_at_.has_value() ||
+    return kept_is_due() || !jobs_.empty() || late_is_ready(clock_type::now()) || stop_at_.has_value() ||
            std::any_of(regulars_.begin(), regulars_.end(), [](const regular& each) { return each.hurried; });
   };
   if (!kept_.empty())
     until = std::min(until, kept_at_);
-  changed_.wait_until(lock, until, something);
-  const bool kept = kept_is_due();
-  if (!kept && jobs_.empty()) {
-    if (stop_at_ && !kept_.empty())
-      changed_.wait_until(lock, std::min(kept_at_, *stop_at_), [] { return false; });
-    return std::nullopt;
+  while (!something() && clock_type::now() < until) {
+    // Asked anew each time: the pace grows while it waits.
+    const bool paced = !late_.empty() && late_ready_at_;
+    changed_.wait_until(lock, paced ? std::min(until, late_ready_at_(clock_type::now())) : until);
   }
-  if (!kept)
-    return jobs_.pop_front();
+  if (!kept_is_due()) {
+    auto next = take_job(clock_type::now());
+    if (!next && stop_at_ && !kept_.empty())
+      changed_.wait_until(lock, std::min(kept_at_, *stop_at_), [] { return false; });
+    return next;
+  }
   auto next = std::move(kept_.front());
   kept_.pop_front();
   return next;
 }
 
 void session_worker::run_job(job what) {
+  if (what.patience.count() > 0 && clock_type::now() - what.posted_at > what.patience) {
+    if (what.abandon)
+      what.abandon();
+    return;
+  }
   const auto failure = what.work(session_);
   if (!failure) {
     progress_.done(clock_type::now());
@@ -237,7 +271,7 @@ void session_worker::abandon_impatient() {
   std::vector<job> impatient;
   {
     const std::lock_guard lock{mutex_};
-    impatient = jobs_.take_if([](const job&) { return true; });
+    impatient = take_all();
   }
   for (auto& each : impatient)
     if (each.abandon)

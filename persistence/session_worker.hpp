@@ -1,13 +1,15 @@
 #pragma once
 
+#include "core/delivery_lane.hpp"
 #include "core/metrics.hpp"
 #include "core/progress.hpp"
-#include "core/turn_queue.hpp"
+#include "core/turn_tree.hpp"
 #include "persistence/availability.hpp"
 #include "persistence/session.hpp"
 #include "persistence/stop_signal.hpp"
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -23,8 +25,9 @@ namespace postrider {
 /// not do it.
 using session_work = std::function<std::optional<session_failure>(session&)>;
 
-/// One thread with one connection: does what is posted, each tenant's in order and the tenants by turns, and what is
-/// due regularly. What is kept has a queue of its own: while its head waits for another try, the rest goes on.
+/// One thread with one connection: does what is posted, each endpoint's in order, a tenant's endpoints by turns, the
+/// tenants by turns, and what is due regularly. What is late waits apart, in turns of its own. What is kept has a queue
+/// of its own: while its head waits for another try, the rest goes on.
 class session_worker {
 public:
   struct job {
@@ -35,10 +38,19 @@ public:
     /// line in the log, where there are more than `jobs_max`, by `stop`, and where the database refuses these very
     /// values.
     bool keep = false;
-    /// Whose turn it takes: tenants take turns, and none may have more waiting than leaves room for others
-    /// (core/fair_share.hpp). What is kept is done in order.
+    /// Whose turn it takes: tenants take turns, and none may have more waiting than leaves room for others; within a
+    /// tenant its endpoints, by weight (core/turn_tree.hpp). What is kept is done in order.
     fair_share::key tenant = 0;
+    fair_share::key endpoint = 0; ///< 0: of none
+    std::uint32_t weight = weight_of(delivery_priority::medium);
+    /// It waits for the pace of late work (`pace_late`) and for what is not late, which goes before it, but for one in
+    /// `prompt_before_late`.
+    bool late = false;
+    /// Whoever asked has no use for it later: abandoned when its turn comes after that. 0: no such bound.
+    milliseconds patience{0};
+    mono_time posted_at{}; ///< set by `post`
   };
+  static constexpr int prompt_before_late = 8;
   static constexpr std::size_t jobs_max = 16'384;
 
   session_worker(session_options options, watchdog& dog, metrics& counts, availability* reports = nullptr,
@@ -53,6 +65,8 @@ public:
   void start();
   /// Before `start`: where it tells that what is posted gets done.
   void tell_progress(pulse& at) noexcept { progress_ = work_pulse{&at}; }
+  /// Before `start`: tells when late work may go on; a time that has passed: now. Without it late work is as any other.
+  void pace_late(std::function<mono_time(mono_time)> ready_at) { late_ready_at_ = std::move(ready_at); }
   /// False: the queue is full or the worker stops; `abandon` has been called.
   bool post(job what);
   /// That regular work is due now.
@@ -83,6 +97,10 @@ private:
   void run_job(job what);
   void try_again(job what);
   std::optional<job> wait_for_job();
+  // Under mutex_.
+  [[nodiscard]] std::optional<job> take_job(mono_time now);
+  [[nodiscard]] bool late_is_ready(mono_time now) const;
+  [[nodiscard]] std::vector<job> take_all();
   void abandon_impatient();
 
   session session_;
@@ -95,7 +113,10 @@ private:
   std::vector<regular> regulars_;     ///< fixed once it runs
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  turn_queue<job> jobs_;
+  turn_tree<job> jobs_;
+  turn_tree<job> late_;
+  std::function<mono_time(mono_time)> late_ready_at_; ///< fixed once it runs
+  int prompt_in_a_row_ = 0;                           ///< since something late was done
   std::deque<job> kept_;
   mono_time kept_at_{};        ///< not tried before
   milliseconds kept_delay_{0}; ///< of the last failure

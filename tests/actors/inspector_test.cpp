@@ -250,6 +250,30 @@ BOOST_AUTO_TEST_CASE(a_restarted_child_keeps_the_story_of_its_crash) {
   BOOST_TEST(crashes->second == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_delivery_tells_what_was_stored_of_it_before_it_was_woken) {
+  forest world{1, 1};
+  const auto path = world.all.at(1); // behind the node
+  const auto parsed = parse_tree_path(path);
+  BOOST_REQUIRE((parsed && parsed->kind == tree_kind::delivery));
+  const auto now = world.context.wall_now();
+  world.resting.tell(*parsed, {{now + 1s, "closed", "open", "its own memory tells"},
+                               {now - 2h, "open", "closed", "probe_succeeded"},
+                               {now - 3h, "closed", "open", "attempts_failed"}});
+  const auto causes = [&] {
+    std::vector<std::string> out;
+    for (const auto& each : world.one(path)->transitions)
+      out.push_back(each.cause);
+    return out;
+  };
+  const auto all = causes();
+  BOOST_REQUIRE(all.size() > 2U);
+  BOOST_TEST(all.at(all.size() - 2) == "probe_succeeded");
+  BOOST_TEST(all.back() == "attempts_failed");
+  BOOST_TEST(std::count(all.begin(), all.end(), "its own memory tells") == 0);
+  world.resting.away = true;
+  BOOST_TEST(causes().size() == all.size() - 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_quarantined_child_is_found_by_its_state) {
   supervised world;
   world.submit({.id = "a"});

@@ -21,6 +21,21 @@ BOOST_AUTO_TEST_CASE(a_delivery_is_accepted_in_the_lane_of_its_endpoint_and_fail
   world.check_attempts();
 }
 
+BOOST_AUTO_TEST_CASE(a_claim_says_how_much_its_tenant_wants_of_the_endpoint) {
+  for (const auto priority : {delivery_priority::high, delivery_priority::low}) {
+    delivering world;
+    auto config = virtual_system::config_of({1}, 2);
+    config.endpoints[0].priority = priority;
+    world.put(config);
+    world.status = 500;
+    world.events({"a"});
+    const auto before = world.database.claim_calls();
+    world.advance(20s); // past its backoff
+    BOOST_TEST(world.database.claim_calls() > before);
+    BOOST_TEST((world.database.last_claims_priority() == priority));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(replays_wait_behind_what_comes_in_and_are_shown_by_lane) {
   delivering world;
   auto config = virtual_system::config_of({1}, 2);

@@ -120,7 +120,8 @@ def backlog(options, postgres, directory):
         before = bench.load([1], options.rate, options.seconds)
         rss_before = rss_mb(bench.engine.process.pid)
         bench.set_status(0, 1)
-        fill_backlog(bench, options)
+        no = bench.numbers([0])
+        fill(bench, lambda: options.backlog - bench.live(no))
         waiting = bench.load([1], options.rate, options.seconds)
         rss_waiting = rss_mb(bench.engine.process.pid)
         bench.set_status(0, 0)
@@ -134,13 +135,46 @@ def backlog(options, postgres, directory):
                  rss_mb_waiting=rss_waiting, rss_mb_peak=rss_draining)]
 
 
-def fill_backlog(bench, options):
+def fill(bench, missing_now):
     """Through the front door, so that the rows lie as the engine lays them."""
-    no = bench.numbers([0])
-    while (missing := options.backlog - bench.live(no)) > 0:
+    while (missing := missing_now()) > 0:
         seconds = max(0.5, min(30.0, missing / 20000))
         with bench.generator([0], 0, seconds, connections=256, size=256) as generator:
             generator.finish(seconds + 60)
+
+
+def replay(options, postgres, directory):
+    """A tenant replays all that it ever got: another's p99 before and meanwhile."""
+    with Bench(options, postgres, directory, "replay") as bench:
+        bench.add_tenant(0, max_in_flight=256)
+        bench.add_tenant(1)
+        no = bench.numbers([0])
+        fill(bench, lambda: options.backlog - count(bench, no))
+        wait_for("the deliveries", lambda: bench.live(no) == 0, 300)
+        before = bench.load([1], options.rate, options.seconds)
+        endpoint = bench.api("/tenants/t0/endpoints")["data"][0]["id"]
+        job = bench.api(f"/tenants/t0/endpoints/{endpoint}/replay",
+                        {"since": "2020-01-01T00:00:00Z", "states": ["succeeded"]})["id"]
+        wait_for("the replay", lambda: replayed(bench, no) > 0, 60)
+        first, since = replayed(bench, no), time.monotonic()
+        meanwhile = bench.load([1], options.rate, options.seconds)
+        rate = (replayed(bench, no) - first) / (time.monotonic() - since)
+        state = bench.api(f"/tenants/t0/jobs/{job}")
+    if state["state"] != "running":
+        raise RuntimeError(f"the replay was over before its effect was measured: {state}")
+    return [show("replay", events=options.backlog, replayed_per_s=rate, ingest_p99_ms_before=before["p99_ms"],
+                 ingest_p99_ms_meanwhile=meanwhile["p99_ms"], ingest_ratio=meanwhile["p99_ms"] / before["p99_ms"],
+                 delivery_p99_ms_before=before["delivery_p99_ms"], delivery_p99_ms_meanwhile=meanwhile["delivery_p99_ms"],
+                 delivery_ratio=meanwhile["delivery_p99_ms"] / before["delivery_p99_ms"])]
+
+
+def count(bench, no):
+    return int(bench.session.query(f"select count(*) from delivery where tenant_no = {no}")[0][0])
+
+
+def replayed(bench, no):
+    return int(bench.session.query(f"select count(*) from delivery where tenant_no = {no} and generation > 1"
+                                   " and state = 3")[0][0])
 
 
 def idle(options, postgres, directory):
@@ -192,7 +226,7 @@ def restart(bench):
     return time.monotonic() - at
 
 
-SCENARIOS = {"noisy": noisy, "backlog": backlog, "idle": idle, "recovery": recovery}
+SCENARIOS = {"noisy": noisy, "backlog": backlog, "replay": replay, "idle": idle, "recovery": recovery}
 
 
 def read_arguments():

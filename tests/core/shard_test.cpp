@@ -62,4 +62,21 @@ BOOST_AUTO_TEST_CASE(trust_in_the_lease_ends_at_its_time_and_when_told) {
   BOOST_TEST(!trust.holds(1));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_begun_under_a_former_fence_is_not_trusted_with_the_new_one) {
+  lease_trust trust;
+  const auto former = make_fence(1, 5), now = make_fence(2, 7);
+  trust.set_fence(3, former);
+  BOOST_TEST(!trust.holds(3, former, 1)); // not yet trusted at all
+  trust.trust_until(1'000);
+  BOOST_TEST(trust.holds(3, former, 999));
+  BOOST_TEST(!trust.holds(4, former, 999));
+  BOOST_TEST(!trust.holds(3, former, 1'000));
+  trust.set_fence(3, now);
+  trust.trust_until(2'000);
+  BOOST_TEST(!trust.holds(3, former, 1'500));
+  BOOST_TEST(trust.holds(3, now, 1'500));
+  trust.set_fence(3, 0);
+  BOOST_TEST(!trust.holds(3, now, 1'500));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -186,6 +186,26 @@ BOOST_AUTO_TEST_CASE(without_trust_in_the_lease_nothing_is_sent) {
   BOOST_TEST(send(server.url()).sent);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_begun_under_a_lease_that_was_lost_is_not_sent_under_the_next) {
+  loopback_server server{answer_with(ok_response())};
+  threads_count = 1;
+  start();
+  const auto send_under = [&](fence under) {
+    const auto before = inbox->wait_for(0).size();
+    std::vector<attempt_request> one;
+    one.push_back(request(endpoint(server.url())));
+    one.front().shard = 9;
+    one.front().under = under;
+    sender->start(std::move(one));
+    return inbox->wait_for(before + 1).back().sent;
+  };
+  trust.set_fence(9, 1'001);
+  BOOST_TEST(send_under(1'001));
+  trust.set_fence(9, 2'002); // lost, and taken again before its actor has heard of it
+  BOOST_TEST(!send_under(1'001));
+  BOOST_TEST(send_under(2'002));
+}
+
 BOOST_AUTO_TEST_CASE(trust_that_ends_while_a_connection_is_idle_stops_the_next_request) {
   threads_count = 1;
   std::atomic<int> requests{0};

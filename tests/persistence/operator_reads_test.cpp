@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(one_at_rest_is_described_with_its_breaker_its_next_due_row_
   sql("insert into transition (id, at, tenant_no, kind, subject_no, from_state, to_state, cause) values "
       "('" +
       to_string(new_uuid(now)) + "', '2026-01-02 03:04:05Z', 1, 'breaker', " + number +
-      ", 'closed', 'open', 'failures')");
+      ", 'closed', 'open', 'failures'), ('" + to_string(new_uuid(now - std::chrono::seconds{1})) +
+      "', '2026-01-02 03:04:04Z', 1, 'endpoint', " + number + ", 'paused', 'active', 'resumed')");
   const auto found = one("/node/n1/tenants/acme/deliveries/" + to_string(id));
   BOOST_REQUIRE_MESSAGE(found.has_value(), (found ? "" : found.error().detail));
   BOOST_REQUIRE(found->has_value());
@@ -221,9 +222,10 @@ BOOST_AUTO_TEST_CASE(one_at_rest_is_described_with_its_breaker_its_next_due_row_
   BOOST_TEST(status.delivery->window == 32U);
   const std::vector<std::string> outcomes{"failed:http_status:503", "failed:http_status:503", "succeeded:204"};
   BOOST_TEST(status.delivery->last_outcomes == outcomes, boost::test_tools::per_element());
-  BOOST_REQUIRE(status.transitions.size() == 1U);
+  BOOST_REQUIRE(status.transitions.size() == 2U); // newest first, its own beside its breaker's
   BOOST_TEST(status.transitions.front().to == "open");
   BOOST_TEST(status.transitions.front().cause == "failures");
+  BOOST_TEST(status.transitions.back().cause == "resumed");
   BOOST_TEST((*one("/node/n1/tenants/acme"))->status.counters.back().second == 1);
   BOOST_TEST((*one("/node/n1/tenants/acme/sources/github"))->status.state == "passive");
   // Not in the shards of whoever asks.

@@ -36,6 +36,8 @@ private:
 };
 
 constexpr std::size_t turns_max = 200'000; // at one point of time
+/// Beyond a node's bound: rides whose commit was under way when it was reached, and answers of claims.
+constexpr std::uint64_t rows_on_the_way = 24;
 
 struct configuration : caf::actor_system_config {
   configuration() {
@@ -67,6 +69,8 @@ public:
       gates_[each.no].allow(each);
     context_.limits.delivery_idle = limits.delivery_idle;
     context_.limits.tenant_idle = limits.tenant_idle;
+    context_.held = std::make_shared<held_work>(limits.memory);
+    rows_max_ = limits.memory.rows;
     database_.report = [this](std::vector<accept_item_ptr> batch) { bridge_.accepted(std::move(batch)); };
     database_.retry_after = [this](const delivery_id& delivery) { return requests_.retry_after(delivery); };
     scheduler_ = &dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler());
@@ -133,6 +137,9 @@ public:
         std::swap(jobs.front(), jobs[around_.chance.index(jobs.size())]);
         scheduler_->run_once();
         any = true;
+        if (const auto held = context_.held->held().rows; held > rows_max_ + rows_on_the_way)
+          violated("I13: a node holds more than its bound: node", number_, static_cast<std::int64_t>(held),
+                   static_cast<std::int64_t>(rows_max_));
         if (++turns > turns_max)
           violated("time stands still: the actors are never done: node", number_);
       }
@@ -162,6 +169,7 @@ public:
   stormy_store database_;
   stormy_sender requests_;
   engine_context context_;
+  std::uint64_t rows_max_ = 0;
   std::map<shard_no, fence> leases_; ///< as the actors will know
   std::map<shard_no, fence> told_;   ///< as they know
   std::shared_ptr<bool> drained_ = std::make_shared<bool>(false);
@@ -178,7 +186,7 @@ simulated_node::simulated_node(surroundings& around, delivery_check& checks,
     : implementation_{
         std::make_unique<implementation>(around, checks, endpoints, limits, number, std::move(answered))} {
   auto& inside = *implementation_;
-  inside.requests_.trusts = [this](tenant_no tenant) { return trusts(tenant); };
+  inside.requests_.trusts = [this](tenant_no tenant, fence under) { return trusts(tenant, under); };
   inside.requests_.told_lost = [&inside](tenant_no tenant) {
     const auto shard = inside.around_.database.rows.tenant(tenant)->shard;
     return !inside.told_.contains(shard) && !inside.leases_.contains(shard);
@@ -210,6 +218,9 @@ void simulated_node::drain() {
 }
 bool simulated_node::drained() const {
   return *implementation_->drained_;
+}
+work_size simulated_node::memory() const {
+  return implementation_->context_.held->held();
 }
 std::optional<mono_time> simulated_node::next() const {
   return implementation_->next();

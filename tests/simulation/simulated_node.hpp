@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/ingest.hpp"
+#include "core/held_work.hpp"
 #include "tests/simulation/delivery_check.hpp"
 #include "tests/simulation/gate_check.hpp"
 #include "tests/simulation/surroundings.hpp"
@@ -16,6 +17,7 @@ namespace postrider::simulation {
 struct node_limits {
   milliseconds delivery_idle{30'000};
   milliseconds tenant_idle{300'000};
+  work_size memory = node_work_max;
 };
 
 /// One life of one node: all its actors, from the gate to the tree, on CAF's testing scheduler with their own clock,
@@ -29,8 +31,8 @@ public:
   simulated_node(const simulated_node&) = delete;
   simulated_node& operator=(const simulated_node&) = delete;
 
-  /// Whether it trusts the lease of that tenant's shard, asked before each first byte.
-  std::function<bool(tenant_no)> trusts;
+  /// Whether it trusts the lease of that tenant's shard, under that fence, asked before each first byte.
+  std::function<bool(tenant_no, fence)> trusts;
 
   void submit(ingest_request request, std::uint64_t sequence);
   /// The shards that it has from now on; its actors hear of it at once.
@@ -43,6 +45,8 @@ public:
   /// Starts the drain.
   void drain();
   [[nodiscard]] bool drained() const;
+  /// What its actors hold of committed, undelivered deliveries.
+  [[nodiscard]] work_size memory() const;
 
   /// When its clock or its ends have something to do next.
   [[nodiscard]] std::optional<mono_time> next() const;

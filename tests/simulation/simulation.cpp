@@ -19,6 +19,8 @@ const std::string webhook_secret = "s3cret";
 simulation::simulation(std::uint64_t seed) : around{seed}, checks_{around} {
   limits_.delivery_idle = around.chance.between(2'000ms, 30'000ms);
   limits_.tenant_idle = around.chance.between(10'000ms, 120'000ms);
+  if (around.chance.chance(0.4))
+    limits_.memory = {1 + around.chance.index(30), 1 + around.chance.index(20'000)};
   make_tenants();
   for (int i = 0; i < nodes_max; ++i)
     start_node(i);
@@ -156,12 +158,9 @@ void simulation::start_node(int number) {
   node = std::make_unique<simulated_node>(
     around, checks_, all, limits_, number,
     [this](std::uint64_t sequence, const ingest_answer& answer) { answered(sequence, answer); });
-  node->trusts = [this, number](tenant_no tenant) {
-    const auto shard = around.database.rows.tenant(tenant)->shard;
-    const auto& state = shards_.at(shard);
-    // A new lease is told before it is trusted.
-    return state.owner == number && state.trusted &&
-           nodes_[static_cast<std::size_t>(number)]->told_fence(shard) == state.under;
+  node->trusts = [this, number](tenant_no tenant, fence under) {
+    const auto& state = shards_.at(around.database.rows.tenant(tenant)->shard);
+    return state.owner == number && state.trusted && state.under == under;
   };
 }
 

@@ -100,6 +100,7 @@ private:
   void send_again(const waiting_request& what);
   void answered(std::uint64_t sequence, const ingest_answer& answer);
   void check_answers() const;
+  void check_memory();
   void check_regularly();
   [[nodiscard]] int some_node();
   [[nodiscard]] std::vector<shard_lease> leases_of(int node) const;

@@ -1,5 +1,6 @@
 // How a run goes on: time, traffic, the checks on the way, the end.
 
+#include "core/endpoint_dispatch.hpp"
 #include "core/signature.hpp"
 #include "tests/simulation/simulation.hpp"
 
@@ -188,6 +189,20 @@ void simulation::heal() {
   in(5'000ms, activate); // a 410 of before may have been on its way into the database
 }
 
+// All has ended: soon every actor has heard that its last write is recorded, and what was ready when a shard was lost
+// is forgotten.
+void simulation::check_memory() {
+  const auto empty = [&] {
+    return std::all_of(nodes_.begin(), nodes_.end(),
+                       [](const auto& each) { return !each || each->memory() == work_size{}; });
+  };
+  for (const auto until = elapsed() + endpoint_dispatch::suspension_max + 60'000ms; !empty();) {
+    if (elapsed() > until)
+      violated("I13: every delivery has ended, and a node holds some");
+    advance();
+  }
+}
+
 run_result simulation::run() {
   run_result out;
   first_violation().clear();
@@ -202,6 +217,7 @@ run_result simulation::run() {
     }
     checks_.check_end();
     check_answers();
+    check_memory();
   } catch (const violation& what) {
     out.failure = std::string{what.what()} + "\n  at " + std::to_string(elapsed().count()) + " virtual ms" +
                   (healed_ ? " (good weather)" : "") + "; the last events:\n" + around.events.text();

@@ -123,7 +123,7 @@ void stormy_sender::first_byte(std::uint64_t ticket) {
   if (found == running_.end())
     return;
   const auto& request = found->second;
-  if (!trusts(request.what->tenant)) {
+  if (!trusts(request.what->tenant, request.under)) {
     around_.note("not sent", around_.number_of(request.delivery), request.number);
     return end_attempt(ticket, {.failure = attempt_reason::connect_timeout}, false, around_.wall());
   }

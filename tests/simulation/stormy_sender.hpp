@@ -19,8 +19,8 @@ class stormy_sender final : public sender {
 public:
   stormy_sender(surroundings& around, timeline& jobs, std::map<endpoint_no, gate_check>& gates, delivery_check& checks);
 
-  /// Whether this node trusts the lease of that tenant's shard now.
-  std::function<bool(tenant_no)> trusts;
+  /// Whether this node trusts the lease of that tenant's shard now, under that fence.
+  std::function<bool(tenant_no, fence)> trusts;
   /// Whether the actors have been told long since that it is not theirs.
   std::function<bool(tenant_no)> told_lost;
   void end();

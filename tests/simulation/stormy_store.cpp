@@ -231,8 +231,12 @@ void stormy_store::claim(claim_request request, std::function<void(claim_result)
   away.available = false;
   auto& rows = around_.database.rows;
   ask<claim_result>(
-    [request, &rows, &around = around_] {
+    [request, away, &rows, &around = around_]() mutable {
       claim_result out;
+      if (!request.fit_to_room()) {
+        around.note("no room", request.endpoint);
+        return away;
+      }
       rows.claim(request, [&](claim_result answer) { out = std::move(answer); });
       rows.run();
       around.note(out.owned ? "claim" : "claim refused", request.endpoint,

@@ -33,7 +33,7 @@ public:
     return what;
   }
 
-  [[nodiscard]] dispatch_now now() const { return {mono, wall, draw}; }
+  [[nodiscard]] dispatch_now now() const { return {mono, wall, draw, may_hold}; }
   void advance(milliseconds by) {
     mono += by;
     wall += by;
@@ -132,6 +132,7 @@ public:
   mono_time mono{std::chrono::hours{1'000}};
   wall_time wall{std::chrono::hours{24 * 365 * 50}};
   double draw = 0.5;
+  work_size may_hold = dispatch_now{}.may_hold;
   endpoint_dispatch dispatch;
   dispatch_effects out;
   std::map<delivery_id, std::deque<std::uint64_t>> unanswered; // tickets of writes

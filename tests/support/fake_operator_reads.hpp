@@ -24,6 +24,11 @@ public:
     const std::lock_guard lock{mutex_};
     rows_[path] = {shard, since, resting_word(status)};
   }
+  /// Stored of an actor that was added, newest first.
+  void tell(const tree_path& path, std::vector<actor_status::transition> story) {
+    const std::lock_guard lock{mutex_};
+    stories_[path] = std::move(story);
+  }
   void add_node(cluster_node node) {
     const std::lock_guard lock{mutex_};
     nodes_.push_back(std::move(node));
@@ -70,6 +75,8 @@ public:
     out.status.state = found->second.state;
     out.status.since = found->second.since;
     out.shard = found->second.shard;
+    if (const auto story = stories_.find(path); story != stories_.end())
+      out.status.transitions = story->second;
     done(std::optional{std::move(out)});
   }
   void nodes(std::function<void(result<std::vector<cluster_node>>)> done) override {
@@ -89,6 +96,7 @@ private:
 
   std::mutex mutex_;
   std::map<tree_path, resting_stretch::row> rows_;
+  std::map<tree_path, std::vector<actor_status::transition>> stories_;
   std::vector<cluster_node> nodes_;
 };
 

@@ -96,6 +96,7 @@ public:
   void change(delivery_id id, const std::function<void(row&)>& how);
   [[nodiscard]] std::size_t accept_calls() const noexcept { return accept_calls_; }
   [[nodiscard]] std::size_t claim_calls() const noexcept { return claim_calls_; }
+  [[nodiscard]] delivery_priority last_claims_priority() const noexcept { return last_claims_priority_; }
   [[nodiscard]] std::size_t load_calls() const noexcept { return load_calls_; }
   [[nodiscard]] std::size_t live_calls() const noexcept { return live_calls_; }
 
@@ -154,6 +155,7 @@ private:
   std::array<fence, shard_count> leases_{};
   std::vector<std::pair<endpoint_no, std::string>> disabled_;
   std::size_t accept_calls_ = 0, claim_calls_ = 0, load_calls_ = 0, live_calls_ = 0;
+  delivery_priority last_claims_priority_ = delivery_priority::medium;
 };
 
 } // namespace postrider::tests

@@ -11,6 +11,7 @@ namespace postrider::tests {
 
 void fake_store::claim(claim_request request, std::function<void(claim_result)> done) {
   ++claim_calls_;
+  last_claims_priority_ = request.priority;
   jobs_.push_back([this, request, done = std::move(done)] {
     claim_result away;
     away.available = false;
