@@ -149,8 +149,11 @@ using tenant_supervisor_actor = caf::typed_actor<
   caf::reacts_to<atom::loaded, handed<result<tenant_config_ptr>>>, // the configuration
   caf::reacts_to<atom::leases, std::int64_t, std::int64_t>,        // epoch and fence of its shard; 0: lost
   caf::reacts_to<atom::passivate, endpoint_no, std::uint64_t>, // from DELIVERY, with the number of messages it has seen
-  caf::reacts_to<atom::closed, endpoint_no, bool>,        // a crashed DELIVERY's rows are closed (or the store is away)
-  caf::reacts_to<atom::restart, endpoint_no>,             // DELIVERY's restart backoff is over
+  caf::reacts_to<atom::closed, endpoint_no>, // a deleted endpoint's rows are closed (or the store is away)
+  // Steps of a crashed DELIVERY's restart, each with its number: its rows are closed (false: the store is away); its
+  // backoff is over.
+  caf::reacts_to<atom::closed, endpoint_no, std::uint64_t, bool>,
+  caf::reacts_to<atom::restart, endpoint_no, std::uint64_t>,
   caf::reacts_to<atom::restart, std::string>,             // VERIFIER's (by source name)
   caf::reacts_to<atom::withdraw, handed<withdrawal_ptr>>, // of one of its endpoints
   caf::reacts_to<atom::tick, std::uint64_t>,              // idle check

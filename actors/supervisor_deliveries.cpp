@@ -21,18 +21,31 @@ std::optional<std::size_t> index_of(const routing_plan& plan, endpoint_no endpoi
 
 // The endpoint was deleted after its deliveries were committed: nobody will send them (I2, I3). Or it is newer than the
 // plan: then STORE touches nothing, and the plan is loaded anew; what is due is told again. Those of a deleted tenant
-// are closed by STORE's own job.
-void close_deleted(tenant_supervisor_self self, endpoint_no endpoint) {
+// are closed by STORE's own job. What its `last` DELIVERY has started is aborted first: no byte is sent of a delivery
+// that is dead.
+void close_deleted(tenant_supervisor_self self, endpoint_no endpoint, std::shared_ptr<delivery_mailbox> last = {}) {
   auto& state = self->state;
   if (state.gone || !state.closing_deleted.insert(endpoint).second)
     return;
-  state.given.context->database.close_deleted(
-    state.given.config->no, endpoint, state.given.config->shard, state.given.ownership.under,
-    [me = tenant_supervisor_actor{self}, endpoint](deleted_closing came_of) {
+  const auto* owner = last.get();
+  auto close = [context = state.given.context, tenant = state.given.config->no, shard = state.given.config->shard,
+                under = state.given.ownership.under, me = tenant_supervisor_actor{self}, endpoint,
+                last = std::move(last)](std::vector<attempt_result>) {
+    context->database.close_deleted(tenant, endpoint, shard, under, [me, endpoint](deleted_closing came_of) {
       if (came_of == deleted_closing::not_deleted)
         caf::anon_send(me, atom::changed::value);
-      caf::anon_send(me, atom::closed::value, endpoint, came_of == deleted_closing::done);
+      caf::anon_send(me, atom::closed::value, endpoint);
     });
+  };
+  if (owner)
+    state.given.context->requests.abort(owner, std::move(close));
+  else
+    close({});
+}
+
+bool is_leaving(const tenant_supervisor_state& state, endpoint_no endpoint) {
+  return std::any_of(state.leaving_deliveries.begin(), state.leaving_deliveries.end(),
+                     [&](const auto& each) { return each.endpoint == endpoint; });
 }
 
 void close_credits(tenant_supervisor_state& state, endpoint_no endpoint) {
@@ -68,6 +81,12 @@ void spawn_delivery(tenant_supervisor_self self, endpoint_no endpoint, delivery_
   }
 }
 
+// A child's restart goes from one message to the next. Each step has a number of its own, so that a timer of an earlier
+// crash, or a late answer, takes no step twice: rides that were committed in between would be closed and sent as well.
+std::uint64_t next_step(tenant_supervisor_state& state, delivery_child& child) {
+  return child.step = ++state.steps;
+}
+
 // Nothing of the former incarnation runs any more once SENDER has answered; then its rows are closed as `interrupted`;
 // then the next incarnation starts. While the database is away this is tried again, for ever.
 void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_child& child) {
@@ -79,11 +98,11 @@ void close_rows(tenant_supervisor_self self, endpoint_no endpoint, delivery_chil
   for (const auto& each : child.waiting)
     known.push_back(each.delivery);
   auto close = [known = std::move(known), context = state.given.context, tenant = state.given.config->no,
-                shard = state.given.config->shard, endpoint, under,
+                shard = state.given.config->shard, endpoint, under, step = next_step(state, child),
                 me = tenant_supervisor_actor{self}](std::vector<attempt_result>) {
     context->database.close_interrupted(tenant, endpoint, shard, under, known,
-                                        [me, endpoint](std::optional<std::size_t> closed) {
-                                          caf::anon_send(me, atom::closed::value, endpoint, closed.has_value());
+                                        [me, endpoint, step](std::optional<std::size_t> closed) {
+                                          caf::anon_send(me, atom::closed::value, endpoint, step, closed.has_value());
                                         });
   };
   if (child.mailbox)
@@ -101,7 +120,8 @@ delivery_child* wake(tenant_supervisor_self self, endpoint_no endpoint) {
     return nullptr; // the owner hears of it by its own poll; a restart finds it
   const auto index = index_of(*state.plan, endpoint);
   if (!index) {
-    close_deleted(self, endpoint);
+    if (!is_leaving(state, endpoint))
+      close_deleted(self, endpoint);
     return nullptr;
   }
   auto& child = state.deliveries[endpoint];
@@ -201,6 +221,14 @@ void close_after_crash(tenant_supervisor_self self) {
 
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed) {
   auto& state = self->state;
+  const auto leaves = std::find_if(state.leaving_deliveries.begin(), state.leaving_deliveries.end(),
+                                   [&](const auto& each) { return each.actor == who; });
+  if (leaves != state.leaving_deliveries.end()) {
+    const auto gone = std::move(*leaves);
+    state.leaving_deliveries.erase(leaves);
+    close_deleted(self, gone.endpoint, gone.mailbox);
+    return true;
+  }
   const auto it = std::find_if(state.deliveries.begin(), state.deliveries.end(), [&](const auto& each) {
     return each.second.phase == child_phase::running && each.second.actor->address() == who;
   });
@@ -225,15 +253,14 @@ bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who,
     state.given.context->counts.actor_quarantines.add();
     log_event(spdlog::level::err, "delivery actor quarantined", {{"actor", state.given.path}, {"endpoint", endpoint}});
   }
-  self->delayed_send(self, step.restart_after, atom::restart::value, endpoint);
+  self->delayed_send(self, step.restart_after, atom::restart::value, endpoint, next_step(state, child));
   return true;
 }
 
-void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
+void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t step) {
   auto& state = self->state;
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || state.draining ||
-      (it->second.phase != child_phase::waiting && it->second.phase != child_phase::quarantined))
+  if (it == state.deliveries.end() || state.draining || it->second.step != step)
     return;
   auto& child = it->second;
   child.phase = child_phase::waiting; // a quarantine ends by its time
@@ -241,22 +268,21 @@ void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint) {
   // as well.
   const auto credits = state.credits.find(endpoint);
   if (credits != state.credits.end() && credits->second->taken() > 0) {
-    self->delayed_send(self, settling_retry, atom::restart::value, endpoint);
+    self->delayed_send(self, settling_retry, atom::restart::value, endpoint, step);
     return;
   }
   if (!std::exchange(child.settled,
                      true)) { // what was told before the last credit came back is in the mailbox: one turn more
-    self->send(self, atom::restart::value, endpoint);
+    self->send(self, atom::restart::value, endpoint, step);
     return;
   }
   close_rows(self, endpoint, child);
 }
 
-void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done) {
+void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t step, bool done) {
   auto& state = self->state;
-  state.closing_deleted.erase(endpoint);
   const auto it = state.deliveries.find(endpoint);
-  if (it == state.deliveries.end() || it->second.phase != child_phase::closing)
+  if (it == state.deliveries.end() || it->second.step != step)
     return;
   const auto index = index_of(*state.plan, endpoint);
   if (!index) {
@@ -267,7 +293,7 @@ void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, boo
     return; // its rows are in the database; nothing new starts
   if (!done) {
     it->second.phase = child_phase::waiting;
-    self->delayed_send(self, closing_retry, atom::restart::value, endpoint);
+    self->delayed_send(self, closing_retry, atom::restart::value, endpoint, next_step(state, it->second));
     return;
   }
   state.given.context->counts.actor_restarts.add();
@@ -293,15 +319,17 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
   for (auto it = state.deliveries.begin(); it != state.deliveries.end();) {
     auto& [endpoint, child] = *it;
     if (!index_of(*state.plan, endpoint)) {
-      if (child.phase == child_phase::running) {
-        self->demonitor(child.actor->address());
-        self->unlink_from(child.actor->address());
-        self->send_exit(child.actor, caf::exit_reason::user_shutdown); // aborts its requests
-      }
       const auto gone = endpoint;
+      const auto last = std::move(child);
       close_credits(state, gone);
       it = state.deliveries.erase(it);
-      close_deleted(self, gone);
+      if (last.phase == child_phase::running) { // its monitor tells when it has ended
+        state.leaving_deliveries.push_back({last.actor->address(), gone, last.mailbox});
+        self->unlink_from(last.actor->address());
+        self->send_exit(last.actor, caf::exit_reason::user_shutdown);
+      } else {
+        close_deleted(self, gone, last.mailbox);
+      }
       continue;
     }
     if (child.phase == child_phase::running) {
@@ -311,7 +339,7 @@ void reconfigure_deliveries(tenant_supervisor_self self) {
       child.budget = {};
       child.phase = child_phase::waiting;
       child.settled = false;
-      self->send(self, atom::restart::value, endpoint);
+      self->send(self, atom::restart::value, endpoint, next_step(state, child));
     }
     ++it;
   }

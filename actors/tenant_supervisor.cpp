@@ -339,8 +339,11 @@ tenant_supervisor_actor::behavior_type tenant_supervisor(self_pointer self, tena
       on_leases(self, {epoch, under});
     },
     [=](atom::passivate, endpoint_no endpoint, std::uint64_t seen) { let_delivery_go(self, endpoint, seen); },
-    [=](atom::closed, endpoint_no endpoint, bool done) { delivery_rows_closed(self, endpoint, done); },
-    [=](atom::restart, endpoint_no endpoint) { restart_delivery(self, endpoint); },
+    [=](atom::closed, endpoint_no endpoint) { self->state.closing_deleted.erase(endpoint); },
+    [=](atom::closed, endpoint_no endpoint, std::uint64_t step, bool done) {
+      delivery_rows_closed(self, endpoint, step, done);
+    },
+    [=](atom::restart, endpoint_no endpoint, std::uint64_t step) { restart_delivery(self, endpoint, step); },
     [=](atom::restart, const std::string& source) { restart_verifier(self, source); },
     [=](atom::tick, std::uint64_t what) { on_tick(self, what); },
     [=](atom::drain) { return on_drain(self); },

@@ -59,11 +59,19 @@ struct delivery_child {
   std::vector<committed_batch::ride>
     waiting;        ///< committed while it is being restarted: not closed with the others; at most `rides_waiting_max`
   bool due = false; ///< something was due meanwhile
-  bool settled = false; ///< while it waits: no credit of the former incarnation is out any more
+  bool settled = false;   ///< while it waits: no credit of the former incarnation is out any more
+  std::uint64_t step = 0; ///< of its restart, the one that is on its way: messages of other steps change nothing
   wall_time since{};
   endpoint_id id;
   child_history history;
   std::optional<wall_time> retry_at{}; ///< while it does not run
+};
+
+/// A DELIVERY whose endpoint was deleted, until it has ended: what it has started is then aborted, and its rows closed.
+struct leaving_delivery {
+  caf::actor_addr actor;
+  endpoint_no endpoint = 0;
+  std::shared_ptr<delivery_mailbox> mailbox;
 };
 
 struct tenant_supervisor_state {
@@ -83,7 +91,9 @@ struct tenant_supervisor_state {
   std::shared_ptr<held_work> held;                                        ///< likewise
   std::map<std::string, verifier_child> verifiers;                        ///< by source name
   std::map<endpoint_no, delivery_child> deliveries;
+  std::vector<leaving_delivery> leaving_deliveries;
   std::set<endpoint_no> closing_deleted; ///< deleted endpoints whose rows are being closed
+  std::uint64_t steps = 0;               ///< of all restarts so far
   bool loading = false, load_again = false, reload_set = false, backlog_set = false;
   mono_time loaded_at{};                       ///< when the plan was last confirmed
   std::vector<provider_verifier_actor> askers; ///< VERIFIERs that wait for the load
@@ -132,8 +142,8 @@ void let_delivery_go(tenant_supervisor_self self, endpoint_no endpoint, std::uin
 void close_after_crash(tenant_supervisor_self self);
 /// True when the child was one of them.
 bool delivery_went_down(tenant_supervisor_self self, const caf::actor_addr& who, bool crashed);
-void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint);
-void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, bool done);
+void restart_delivery(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t step);
+void delivery_rows_closed(tenant_supervisor_self self, endpoint_no endpoint, std::uint64_t step, bool done);
 /// After a new configuration: tells the running ones, ends those whose endpoint is gone, wakes the quarantined.
 void reconfigure_deliveries(tenant_supervisor_self self);
 void wake_resumed(tenant_supervisor_self self, const tenant_config& before);

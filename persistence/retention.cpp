@@ -126,11 +126,17 @@ private:
     const auto expired = rows(expired_partitions_sql, days, now_);
     if (!expired)
       return;
+    std::string held_up; // the day whose deliveries stay; of it nothing else may go
     for (const auto& row : *expired) {
       const std::string parent = row[0].c_str();
+      const std::string name = row[1].c_str();
+      const auto day = name.substr(name.size() - 8);
+      if (day == held_up)
+        continue;
       if (parent == "event" && !rows(delete_stragglers_sql, row[3].c_str(), row[4].c_str()))
         continue; // their events stay until they have gone
-      note(detach_partition(on_, parent, row[1].c_str(), row[2].as<bool>()));
+      if (!note(detach_partition(on_, parent, name, row[2].as<bool>())) && parent == "delivery")
+        held_up = day;
     }
   }
 

@@ -47,18 +47,29 @@ where not exists (select from alert where kind = 'deliveries_expire' and state <
 )sql";
 
 /// A batch of live deliveries that were kept long enough. One that is being written, or whose request runs, has its
-/// turn in a later round. Answers how many, by tenant. $3 now
+/// turn in a later round. An attempt that is open past its deadline was counted and perhaps sent: it gets its row, as
+/// interrupted (like close_tail in claim_sql.hpp); its owner's outcome then misses, for the row is final. Answers how
+/// many, by tenant. $3 now
 inline constexpr std::string_view expire_deliveries_sql = "with " POSTRIDER_KEPT R"sql(,
 due as materialized (
-  select id, state from delivery join kept on kept.tenant_no = delivery.tenant_no
+  select id, state, attempt_count, updated_at from delivery join kept on kept.tenant_no = delivery.tenant_no
   where next_attempt_at is not null and (state <> 1 or next_attempt_at < $3::timestamptz)
     and id < least_uuid_v7($3::timestamptz - (select min(days) from kept) * interval '1 day')
     and id < least_uuid_v7($3::timestamptz - days * interval '1 day')
   limit 2000 for update of delivery skip locked
 ), expired as (
-  update delivery set state = 4, reason = 5, next_attempt_at = null, updated_at = $3::timestamptz
+  update delivery
+  set state = 4, reason = 5, next_attempt_at = null, updated_at = $3::timestamptz,
+      last_reason = case when due.state = 1 then 15 else delivery.last_reason end,
+      last_status = case when due.state = 1 then 0 else delivery.last_status end
   from due where delivery.id = due.id
-  returning delivery.tenant_no, due.state
+  returning delivery.id, delivery.tenant_no, due.state, due.attempt_count, due.updated_at as started_at
+), attempts as (
+  insert into attempt (delivery_id, number, started_at, duration_ms, outcome, reason, http_status)
+  select id, attempt_count, started_at,
+         greatest(0, least(2000000000, extract(epoch from $3::timestamptz - started_at) * 1000))::integer, 3, 15, 0
+  from expired where state = 1
+  on conflict do nothing
 )
 insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, cancelled)
 select tenant_no, 0, -count(*) filter (where state = 0), -count(*) filter (where state = 1), -count(*) filter (where state = 2),
@@ -104,15 +115,16 @@ delete from event where tenant_no = $1::bigint and id < $2::uuid and id = any (a
   select id from event where tenant_no = $1::bigint and id < $2::uuid order by tenant_no, id limit 2000))
 )sql";
 
-/// Partitions of days that nobody keeps any more; whether a detachment that was begun must be brought to its end; the
-/// least id of the day after. $1 days  $2 now
+/// Partitions of days that nobody keeps any more, in the order in which they go: whoever can still write a delivery can
+/// write its attempt, and an event outlives its deliveries; whether a detachment that was begun must be brought to its
+/// end; the least id of the day after. $1 days  $2 now
 inline constexpr std::string_view expired_partitions_sql = R"sql(
 select inhparent::regclass::text, child.relname, inhdetachpending, least_uuid_v7((day + 1)::timestamp at time zone 'UTC'),
        least_uuid_v7((day + 1)::timestamp at time zone 'UTC' + interval '1 minute')
 from pg_inherits join pg_class child on child.oid = inhrelid, to_date(right(child.relname, 8), 'YYYYMMDD') day
 where inhparent in ('event'::regclass, 'delivery'::regclass, 'attempt'::regclass) and child.relname ~ '^(event|delivery|attempt)_[0-9]{8}$'
   and day < ($2::timestamptz at time zone 'UTC')::date - $1::integer
-order by inhdetachpending desc, day, inhparent = 'event'::regclass, inhparent = 'delivery'::regclass -- events last
+order by inhdetachpending desc, day, inhparent = 'event'::regclass, inhparent = 'attempt'::regclass -- deliveries first, events last
 )sql";
 
 /// Of the first minute after that day: what belongs to its events leaves with them. $1 $2 from and before which id

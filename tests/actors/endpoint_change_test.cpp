@@ -206,4 +206,28 @@ BOOST_AUTO_TEST_CASE(a_schedule_that_was_changed_counts_for_the_next_failure) {
   BOOST_TEST(world.in_state(delivery_state::dead) == 1U); // one delay: two attempts
 }
 
+// Else a byte might leave after its delivery is dead.
+BOOST_AUTO_TEST_CASE(the_rows_of_a_deleted_endpoint_are_closed_when_nothing_of_it_runs_any_more) {
+  changing world;
+  world.status = 0;
+  world.events({"a"});
+  BOOST_REQUIRE(world.requests.running().size() == 1U);
+  ++world.config.version;
+  world.config.endpoints.clear();
+  world.put(world.config);
+  world.polls = false;
+  for (int i = 0; i < 5; ++i) { // all but SENDER
+    world.database.run();
+    world.run_actors();
+  }
+  BOOST_TEST(world.counts.actors_deliveries.value() == 0);
+  BOOST_TEST(world.door.calls("close_deleted") == 0U);
+  BOOST_TEST(world.requests.running().size() == 1U);
+  world.settle();
+  BOOST_TEST(world.door.calls("close_deleted") == 1U);
+  BOOST_TEST(world.requests.running().empty());
+  BOOST_TEST(world.in_state(delivery_state::dead) == 1U);
+  world.check_attempts();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -147,6 +147,31 @@ BOOST_AUTO_TEST_CASE(while_it_is_away_events_wait_until_their_deadline_and_outco
   BOOST_TEST(owner->count() == 1U);
 }
 
+// As the real one (claims_in_doubt in tests/persistence).
+BOOST_AUTO_TEST_CASE(what_stands_in_an_order_under_a_former_fence_is_not_closed_as_ones_own_is) {
+  fake_world world;
+  const auto tenant = world.add_tenant();
+  auto item = make_accept_item(world.now(), tenant, "one");
+  item->deliveries[0].order_key = "a";
+  const auto id = item->deliveries[0].id;
+  BOOST_REQUIRE(world.fake().accept(item));
+  world.fake().run();
+  const auto close_under = [&](fence under) {
+    std::optional<std::size_t> out;
+    world.fake().change(id, [&](fake_store::row& each) {
+      each.under = under;
+      each.attempt_count = 1;
+    });
+    world.fake().close_interrupted(tenant.no, tenant.endpoints[0], tenant.shard, world.fence_of(tenant.shard), {},
+                                   [&](std::optional<std::size_t> closed) { out = closed; });
+    world.fake().run();
+    return out;
+  };
+  world.fake().change(id, [](fake_store::row& each) { each.state = delivery_state::in_flight; });
+  BOOST_TEST(close_under(make_fence(1, 99)).value() == 0U); // its owner may send it until its deadline
+  BOOST_TEST(close_under(world.fence_of(tenant.shard)).value() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(it_takes_no_more_than_its_bound) {
   fake_world world;
   const auto tenant = world.add_tenant();

@@ -1,5 +1,7 @@
 #include "tests/actors/supervised.hpp"
 
+#include <caf/send.hpp>
+
 using namespace postrider;
 using namespace postrider::test;
 using namespace std::chrono_literals;
@@ -73,6 +75,44 @@ BOOST_AUTO_TEST_CASE(a_quarantine_ends_by_itself_and_nothing_of_the_endpoint_is_
   world.post({.id = "c"});
   world.advance(6min);
   BOOST_TEST(world.count(1, delivery_state::succeeded) == 3U);
+  world.check_attempts();
+}
+
+// The timer of a quarantine that a configuration has ended goes off later: had it been taken for a step of another
+// crash's restart, that would not have waited for the ride, and closed it before it was sent.
+BOOST_AUTO_TEST_CASE(the_timer_of_an_earlier_quarantine_hurries_no_later_restart) {
+  supervised world;
+  world.hangs = false;
+  world.post({.id = "a"});
+  world.door.throw_at("claim", 1'000);
+  const auto crash = [&] { // by a hint that makes it claim
+    caf::anon_send(world.node, atom::due::value, hand(std::vector<due_hint>{{1, 1, world.wall()}}));
+    world.run_actors();
+  };
+  crash();
+  while (world.actor(first_path)->state != "quarantined")
+    world.advance(10ms);
+  const auto timer_at = world.mono() + restart_policy{}.quarantine;
+  world.door.throw_at("claim", 0);
+  world.put(virtual_system::config_of({1, 2}, 3));
+  std::size_t events = 2;                           // the first and the last
+  for (; timer_at - world.mono() > 20s; ++events) { // the tenant stays awake
+    world.post({.id = "b" + std::to_string(events)});
+    world.advance(10s);
+  }
+  world.advance(std::chrono::duration_cast<milliseconds>(timer_at - world.mono()) - 100ms);
+  world.submit({.id = "c"});
+  world.run_actors(); // the credit is taken; the commit is on its way
+  world.door.throw_at("claim");
+  const auto crashes = world.counts.actor_crashes.value();
+  crash();
+  BOOST_REQUIRE(world.counts.actor_crashes.value() == crashes + 1);
+  world.pass(100ms); // both timers at once
+  BOOST_REQUIRE((world.mono() == timer_at));
+  world.database.run(); // the commit
+  world.advance(5s);
+  BOOST_TEST(world.count(1, delivery_state::succeeded) == events);
+  BOOST_TEST(world.interrupted() == 0U);
   world.check_attempts();
 }
 

@@ -45,6 +45,18 @@ BOOST_AUTO_TEST_CASE(probe_that_says_nothing_gives_its_place_back) {
   BOOST_TEST(b.give(input::admit).admitted);
 }
 
+BOOST_AUTO_TEST_CASE(probe_that_says_nothing_is_no_success) {
+  auto b = half_opened(2);
+  b.give(input::admit);
+  b.give(input::void_);
+  BOOST_TEST(b.give(input::admit).admitted);
+  BOOST_TEST(b.give(input::admit).admitted);
+  b.give(input::success);
+  BOOST_TEST((b.now_is.state == state::half_open));
+  b.give(input::success);
+  BOOST_TEST((b.now_is.state == state::closed));
+}
+
 BOOST_AUTO_TEST_CASE(probe_that_never_reports_opens_it_again) {
   auto b = half_opened();
   const auto admitted = b.give(input::admit);

@@ -104,6 +104,22 @@ BOOST_AUTO_TEST_CASE(a_closing_that_is_executed_late_closes_nothing_that_began_s
   BOOST_TEST(close(*after) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_stands_in_an_order_under_a_former_fence_is_not_closed_as_ones_own_is) {
+  const auto in_order = [&](fence under) {
+    world.sql("update delivery set state = 1, attempt_count = 1, fence = " + std::to_string(under) +
+              ", order_no = 1, order_key = 'a', lane = 5, next_attempt_at = now() + interval '1 minute'");
+    const auto now = claimer::database_time(on);
+    BOOST_REQUIRE(now);
+    const auto closed =
+      claimer::close_interrupted(on, tenant.endpoints.at(0), tenant.shard, mine, {}, least_uuid_v7({}), *now);
+    BOOST_REQUIRE(closed);
+    return closed->value();
+  };
+  BOOST_TEST(in_order(make_fence(4, 1)) == 0U); // its owner may send it until its deadline
+  BOOST_TEST((world.read(due)->state == delivery_state::in_flight));
+  BOOST_TEST(in_order(mine) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_claim_that_was_heard_is_left_alone) {
   const auto heard = claims.claim(on, request(10min));
   BOOST_REQUIRE(heard.has_value());

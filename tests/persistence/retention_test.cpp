@@ -1,5 +1,6 @@
 #include "core/delivery_state.hpp"
 #include "persistence/retention.hpp"
+#include "persistence/retention_sql.hpp"
 #include "tests/persistence/postgres_world.hpp"
 #include "tests/support/conformance_steps.hpp"
 
@@ -134,6 +135,74 @@ BOOST_AUTO_TEST_CASE(a_delivery_whose_request_runs_ends_first) {
   BOOST_TEST(run({}, now).expired == 0);
   BOOST_TEST((world.read(id)->state == delivery_state::in_flight));
   BOOST_TEST(run({}, now + 11s).expired == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_that_is_open_when_its_delivery_expires_has_its_row_as_interrupted) {
+  const auto tenant = world.add_tenant();
+  const auto id = put(tenant, now - days{30} - 1h, delivery_state::in_flight);
+  const auto waits = put(tenant, now - days{30} - 1h, delivery_state::retry_wait);
+  world.sql("insert into attempt values ('" + to_string(id.value) + "', 1, '" + to_rfc3339(now - days{1}) +
+            "', 5, 2, 1, 503, null)");
+  world.sql("update delivery set attempt_count = 2, updated_at = '" + to_rfc3339(now - 1min) +
+            "', next_attempt_at = '" + to_rfc3339(now - 30s) + "' where id = '" + to_string(id.value) + "'");
+  BOOST_TEST(run({}, now).expired == 2);
+  const auto row = world.read(id);
+  BOOST_REQUIRE(row.has_value());
+  BOOST_TEST((row->state == delivery_state::dead));
+  BOOST_REQUIRE(row->attempts.size() == 2U);
+  const auto& open = row->attempts[1];
+  BOOST_TEST(open.number == 2U);
+  BOOST_TEST((open.outcome == attempt_outcome::interrupted));
+  BOOST_TEST((open.reason == attempt_reason::interrupted));
+  const auto told =
+    world.sql("select last_reason, last_status, started_at = '" + to_rfc3339(now - 1min) +
+              "', duration_ms from delivery join attempt on delivery_id = id and number = 2 where id = '" +
+              to_string(id.value) + "'");
+  BOOST_TEST(told[0][0].as<int>() == static_cast<int>(attempt_reason::interrupted));
+  BOOST_TEST(told[0][1].as<int>() == 0);
+  BOOST_TEST(told[0][2].as<bool>());
+  BOOST_TEST(told[0][3].as<int>() == 60'000);
+  BOOST_TEST(world.read(waits)->attempts.empty()); // nothing of it was open
+  BOOST_TEST(counted(tenant, delivery_state::dead) == 2);
+  BOOST_TEST(world.counters(tenant.no) == world.counted(tenant.no), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_outcome_that_is_being_written_goes_before_the_expiry) {
+  const auto tenant = world.add_tenant();
+  const auto id = put(tenant, now - days{30} - 1h, delivery_state::in_flight);
+  pqxx::connection owner{world.url()};
+  pqxx::work writing{owner};
+  writing.exec("update delivery set state = 3, next_attempt_at = null where id = '" + to_string(id.value) + "'");
+  BOOST_TEST(run({}, now).expired == 0);
+  writing.commit();
+  BOOST_TEST(run({}, now).expired == 0);
+  BOOST_TEST((world.read(id)->state == delivery_state::succeeded));
+  BOOST_TEST(world.read(id)->attempts.empty());
+}
+
+BOOST_AUTO_TEST_CASE(attempts_can_be_written_for_as_long_as_their_deliveries_can) {
+  const auto tenant = world.add_tenant();
+  put(tenant, now - days{31}, delivery_state::succeeded);
+  const auto day =
+    world.sql("select to_char('" + to_rfc3339(now - days{31}) + "'::timestamptz at time zone 'UTC', 'YYYYMMDD')")[0][0]
+      .as<std::string>();
+  const auto attached = [&](const std::string& table) {
+    return count("pg_inherits where not inhdetachpending and inhrelid = to_regclass('" + table + "_" + day + "')") == 1;
+  };
+  auto impatient = options_for(world.url());
+  impatient.statement_timeout = 1s;
+  session cut_short{impatient, dog, counts};
+  BOOST_REQUIRE(!cut_short.connect());
+  {
+    pqxx::connection reader{world.url()};
+    pqxx::work reading{reader};
+    reading.exec("select from delivery_" + day);
+    BOOST_TEST(retain(cut_short, {}, now).has_value());
+    BOOST_TEST(!attached("delivery")); // half done
+    BOOST_TEST(attached("attempt"));
+    BOOST_TEST(attached("event"));
+  }
+  BOOST_TEST(run({}, now).partitions == 3);
 }
 
 BOOST_AUTO_TEST_CASE(an_alert_comes_a_day_before_and_goes_with_its_cause) {
@@ -342,7 +411,33 @@ BOOST_AUTO_TEST_CASE(the_outcome_of_a_delivery_that_expired_or_left_misses_and_s
   BOOST_TEST(!missed.recorded);
   BOOST_REQUIRE(missed.found.has_value());
   BOOST_TEST((missed.found->state == delivery_state::dead));
+  BOOST_REQUIRE(world.read(again)->attempts.size() == 1U);
+  BOOST_TEST((world.read(again)->attempts[0].outcome == attempt_outcome::interrupted));
   BOOST_TEST(counted(tenant, delivery_state::dead) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(an_outcome_that_waits_for_the_expiry_of_its_row_misses_and_leaves_no_second_attempt) {
+  const auto tenant = world.add_tenant();
+  const auto id = put(tenant, now - days{2} - 1h, delivery_state::in_flight, 0, {}, world.fence_of(tenant.shard));
+  const auto owner = std::make_shared<recorded_results>();
+  {
+    pqxx::connection beside{world.url()};
+    pqxx::work expiring{beside};
+    BOOST_REQUIRE(expiring.exec_params(std::string{expire_deliveries_sql}, "{}", 2, to_rfc3339(now)).size() == 1U);
+    auto late = end_of_attempt(world, tenant, id, 1, delivery_state::retry_wait);
+    late.owner = owner;
+    std::vector<outcome_write> writes;
+    writes.push_back(std::move(late));
+    world.subject().record(std::move(writes));
+    BOOST_TEST(world.eventually(
+      [&] { return count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0; }));
+    expiring.commit();
+  }
+  BOOST_REQUIRE(world.eventually([&] { return owner->count() == 1; }));
+  BOOST_TEST(!owner->of(id)->recorded);
+  BOOST_REQUIRE(world.read(id)->attempts.size() == 1U);
+  BOOST_TEST((world.read(id)->attempts[0].outcome == attempt_outcome::interrupted));
+  BOOST_TEST(counted(tenant, delivery_state::dead) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,7 +30,7 @@ void gate_check::restored(const std::optional<endpoint_runtime>& stored, wall_ti
   policies_ = kept;
   endpoint_ = no;
   known_ = true;
-  since_ = now;
+  since_ = restored_at_ = now;
   if (!stored)
     return;
   opened_in_a_row_ = stored->opened_in_a_row;
@@ -154,8 +154,10 @@ void gate_check::check_unchanged(const endpoint_runtime& runtime) const {
     violated("the breaker is where it was, but since another time: endpoint, state", endpoint_,
              static_cast<int>(state_), ms(runtime.since), ms(since_));
   constexpr milliseconds rounding{2};
+  // One that was due already when it was read is due from then on.
+  const auto due = not_before_ ? std::max(*not_before_, restored_at_) : wall_time{};
   if (state_ == open && not_before_ &&
-      (!runtime.next_probe_at || std::chrono::abs(*runtime.next_probe_at - *not_before_) > rounding))
+      (!runtime.next_probe_at || std::chrono::abs(*runtime.next_probe_at - due) > rounding))
     violated("an open breaker's probe has moved: endpoint", endpoint_, ms(*not_before_));
 }
 

@@ -48,7 +48,7 @@ private:
   bool known_ = false;
   breaker_state state_ = breaker_state::closed;
   std::uint32_t epoch_ = 0;
-  wall_time since_{};
+  wall_time since_{}, restored_at_{};
   std::optional<wall_time> not_before_{}; // open: the next probe, as stored
   std::uint32_t opened_in_a_row_ = 0;
   std::uint32_t failures_in_a_row_ = 0;

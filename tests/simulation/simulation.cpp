@@ -114,6 +114,8 @@ void simulation::put(tenant_config config) {
 }
 
 void simulation::change(tenant_no tenant, const std::function<void(tenant_config&)>& how) {
+  if (deleted_.contains(tenant))
+    return;
   const auto now = around.database.rows.tenant(tenant);
   auto changed = *now;
   how(changed);
@@ -121,9 +123,20 @@ void simulation::change(tenant_no tenant, const std::function<void(tenant_config
   put(std::move(changed));
 }
 
+void simulation::delete_tenant(tenant_no tenant) {
+  if (!deleted_.insert(tenant).second)
+    return;
+  around.note("tenant deleted", tenant);
+  around.disturb(0);
+  around.database.rows.remove_tenant(tenant);
+  around.database.rows.run();
+}
+
 std::vector<std::pair<tenant_no, endpoint_no>> simulation::endpoints() const {
   std::vector<std::pair<tenant_no, endpoint_no>> out;
   for (const auto& [tenant, endpoint] : endpoints_) {
+    if (deleted_.contains(tenant))
+      continue;
     const auto& all = around.database.rows.tenant(tenant)->endpoints;
     if (std::any_of(all.begin(), all.end(), [no = endpoint](const auto& each) { return each.no == no; }))
       out.emplace_back(tenant, endpoint);

@@ -59,6 +59,8 @@ public:
 
   // configuration and traffic
   void change(tenant_no tenant, const std::function<void(tenant_config&)>& how);
+  void delete_tenant(tenant_no tenant);
+  [[nodiscard]] const std::vector<tenant_no>& tenants() const noexcept { return tenants_; }
   void send_webhook();
   [[nodiscard]] std::vector<std::pair<tenant_no, endpoint_no>> endpoints() const;
   /// Good weather from now on.
@@ -108,6 +110,7 @@ private:
   std::array<std::unique_ptr<simulated_node>, nodes_max> nodes_;
   std::map<shard_no, shard_state> shards_;
   std::vector<tenant_no> tenants_;
+  std::set<tenant_no> deleted_;
   std::vector<std::pair<tenant_no, endpoint_no>> endpoints_;
   std::map<std::uint64_t, waiting_request> waiting_;
   std::uint64_t sequence_ = 0;

@@ -66,6 +66,8 @@ void simulation::answered(std::uint64_t sequence, const ingest_answer& answer) {
   checks_.answered(what.key, answer);
   if (answer.result == ingest_result::accepted || answer.result == ingest_result::duplicate)
     return;
+  if (answer.result == ingest_result::unknown && deleted_.contains(what.tenant))
+    return;
   if (answer.result != ingest_result::unavailable && answer.result != ingest_result::overloaded)
     violated("a webhook is refused for good: result", static_cast<int>(answer.result));
   send_again(what);
@@ -101,6 +103,7 @@ void simulation::poll() {
   if (around.sky.database_away)
     return;
   around.database.rows.expose_open_rides();
+  around.database.rows.close_deleted_tenants();
   const auto hints = around.database.poll(around.wall() + horizon);
   for (int i = 0; i < nodes_max; ++i) {
     std::vector<due_hint> mine;
@@ -174,9 +177,12 @@ void simulation::heal() {
   }
   const auto activate = [this] {
     for (const auto tenant : tenants_)
-      change(tenant, [](tenant_config& config) {
-        for (auto& each : config.endpoints)
+      change(tenant, [this](tenant_config& config) {
+        for (auto& each : config.endpoints) {
+          if (each.status != endpoint_status::active)
+            around.disturb(each.no); // what was cut short before it rested is noticed now
           each.status = endpoint_status::active;
+        }
       });
   };
   activate();

@@ -268,7 +268,6 @@ void stormy_store::close_interrupted(tenant_no, endpoint_no endpoint, shard_no s
 
 void stormy_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no shard, fence under,
                                  std::function<void(deleted_closing)> done) {
-  throw_perhaps("throw close_deleted");
   auto& rows = around_.database.rows;
   ask<deleted_closing>(
     [=, &rows, &around = around_] {

@@ -224,13 +224,21 @@ void changes(simulation& run, milliseconds duration) {
   });
 }
 
+void deletions(simulation& run, milliseconds duration) {
+  if (run.around.chance.chance(0.5))
+    return;
+  const auto& all = run.tenants();
+  run.in(run.around.chance.between(0ms, duration),
+         [&run, tenant = all[run.around.chance.index(all.size())]] { run.delete_tenant(tenant); });
+}
+
 } // namespace
 
 void plan_weather(simulation& run, milliseconds duration) {
   using kind = void (*)(simulation&, milliseconds);
   constexpr kind kinds[] = {outages,     slowness,      lost_connections, lost_news,
                             full_queues, actor_crashes, node_ends,        lost_leases,
-                            moods,       moods,         changes};
+                            moods,       moods,         changes,          deletions};
   traffic(run, duration);
   for (const auto each : kinds)
     if (run.around.chance.chance(0.45))

@@ -32,10 +32,11 @@ void fake_store::put_tenant(tenant_config_ptr config) {
   if (tenants_.contains(no))
     jobs_.push_back([this, no] { events_.configuration_changed({no}); });
   tenants_[no] = std::move(config);
+  deleted_tenants_.erase(no);
 }
 
 void fake_store::remove_tenant(tenant_no tenant) {
-  tenants_.erase(tenant);
+  deleted_tenants_.insert(tenant);
   jobs_.push_back([this, tenant] { events_.configuration_changed({tenant}); });
 }
 
@@ -67,7 +68,8 @@ void fake_store::poll_due(wall_time until) {
     std::map<endpoint_no, due_hint> hints;
     for (const auto& [id, each] : deliveries_) {
       if (!each.next_attempt_at || *each.next_attempt_at > until ||
-          leases_.at(static_cast<std::size_t>(each.shard)) == 0 || waits(each))
+          leases_.at(static_cast<std::size_t>(each.shard)) == 0 || waits(each) ||
+          deleted_tenants_.contains(each.tenant))
         continue;
       const auto [found, fresh] =
         hints.try_emplace(each.endpoint, due_hint{each.tenant, each.endpoint, *each.next_attempt_at});
@@ -216,7 +218,8 @@ void fake_store::decide(accept_item& item) {
     item.first = first->second;
     if (item.first == item.what->id)
       confirm(item);
-  } else if (tenant == tenants_.end() || tenant->second->version != item.config_version) {
+  } else if (tenant == tenants_.end() || deleted_tenants_.contains(tenant->first) ||
+             tenant->second->version != item.config_version) {
     item.outcome = accept_outcome::stale;
   } else {
     insert(item);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +63,7 @@ public:
   void set_available(bool available);
   /// Adds the tenant, or replaces its configuration; tells `configuration_changed` at the next `run` where it replaces.
   void put_tenant(tenant_config_ptr config);
+  /// Deletes it; its configuration as it was last can still be looked at.
   void remove_tenant(tenant_no tenant);
   /// This process's lease of the shard; reported by `report_leases`. Fence 0: somebody else has it.
   void set_lease(shard_no shard, fence under);
@@ -73,6 +75,8 @@ public:
   void sweep();
   /// Gives first attempts of ours that are open for a minute a due time, so that the poll shows them to their actor.
   void expose_open_rides();
+  /// Makes what waits of deleted tenants, and what is past its deadline, dead, in the shards that are held.
+  void close_deleted_tenants();
 
   /// Does all that waits, and what that asks for. How many things were done.
   std::size_t run();
@@ -129,6 +133,7 @@ private:
   /// At once, or when the database is back.
   void keep(std::function<void()> job);
   void interrupt(row& found);
+  void close(row& found, delivery_reason reason);
   void move(row& found, delivery_state to);
 
   store_events& events_;
@@ -144,6 +149,7 @@ private:
   std::map<delivery_id, row> deliveries_;
   std::map<endpoint_no, std::int64_t> order_counters_;
   std::map<tenant_no, tenant_config_ptr> tenants_;
+  std::set<tenant_no> deleted_tenants_;
   std::map<tenant_no, std::array<std::int64_t, delivery_state_count>> counters_;
   std::map<endpoint_no, endpoint_runtime> runtimes_;
   std::array<fence, shard_count> leases_{};

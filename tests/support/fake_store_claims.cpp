@@ -91,7 +91,8 @@ void fake_store::close_interrupted(endpoint_no endpoint, shard_no shard, fence u
     std::size_t closed = 0;
     for (auto& [id, each] : deliveries_) {
       if (each.endpoint != endpoint || each.state != delivery_state::in_flight || !holds(shard, under) ||
-          each.updated_at > asked_at || std::find(known.begin(), known.end(), id) != known.end())
+          (each.place && each.under != under) || each.updated_at > asked_at ||
+          std::find(known.begin(), known.end(), id) != known.end())
         continue;
       interrupt(each);
       ++closed;
@@ -106,18 +107,33 @@ void fake_store::close_deleted(tenant_no tenant, endpoint_no endpoint, shard_no 
     if (!available_ || !holds(shard, under))
       return done(deleted_closing::unavailable);
     const auto found = tenants_.find(tenant);
-    if (found == tenants_.end() || std::any_of(found->second->endpoints.begin(), found->second->endpoints.end(),
-                                               [&](const auto& living) { return living.no == endpoint; }))
+    if (found == tenants_.end() || deleted_tenants_.contains(tenant) ||
+        std::any_of(found->second->endpoints.begin(), found->second->endpoints.end(),
+                    [&](const auto& living) { return living.no == endpoint; }))
       return done(deleted_closing::not_deleted);
     for (auto& [id, each] : deliveries_)
-      if (each.endpoint == endpoint && !is_final(each.state)) {
-        if (each.state == delivery_state::in_flight)
-          interrupt(each);
-        move(each, delivery_state::dead);
-        each.reason = delivery_reason::endpoint_deleted;
-        each.next_attempt_at.reset();
-      }
+      if (each.endpoint == endpoint && !is_final(each.state))
+        close(each, delivery_reason::endpoint_deleted);
     done(deleted_closing::done);
+  });
+}
+
+void fake_store::close(row& found, delivery_reason reason) {
+  if (found.state == delivery_state::in_flight)
+    interrupt(found);
+  move(found, delivery_state::dead);
+  found.reason = reason;
+  found.next_attempt_at.reset();
+}
+
+// An attempt that runs may end and record its outcome until its deadline.
+void fake_store::close_deleted_tenants() {
+  jobs_.push_back([this] {
+    for (auto& [id, each] : deliveries_)
+      if (deleted_tenants_.contains(each.tenant) && each.next_attempt_at &&
+          leases_.at(static_cast<std::size_t>(each.shard)) != 0 &&
+          (each.state != delivery_state::in_flight || *each.next_attempt_at <= now_))
+        close(each, delivery_reason::tenant_deleted);
   });
 }
 
@@ -129,7 +145,8 @@ void fake_store::load_tenant(tenant_key key, std::function<void(result<tenant_co
     if (!available_)
       return done(store_unavailable());
     for (const auto& [no, each] : tenants_)
-      if (key.no != 0 ? no == key.no : each->slug == key.slug_or_id || to_string(each->id) == key.slug_or_id)
+      if (!deleted_tenants_.contains(no) &&
+          (key.no != 0 ? no == key.no : each->slug == key.slug_or_id || to_string(each->id) == key.slug_or_id))
         return done(each);
     done(tenant_config_ptr{});
   });
@@ -166,7 +183,7 @@ void fake_store::save_runtime(endpoint_runtime now, shard_no shard, fence under,
 void fake_store::disable_endpoint(tenant_no tenant, endpoint_no endpoint, std::string reason) {
   keep([this, tenant, endpoint, reason = std::move(reason)] {
     const auto found = tenants_.find(tenant);
-    if (found == tenants_.end())
+    if (found == tenants_.end() || deleted_tenants_.contains(tenant))
       return;
     auto changed = std::make_shared<tenant_config>(*found->second);
     for (auto& each : changed->endpoints)
