@@ -261,7 +261,8 @@ BOOST_AUTO_TEST_CASE(a_delivery_tells_what_was_stored_of_it_before_it_was_woken)
                                {now - 3h, "closed", "open", "attempts_failed"}});
   const auto causes = [&] {
     std::vector<std::string> out;
-    for (const auto& each : world.one(path)->transitions)
+    const auto shown = world.one(path);
+    for (const auto& each : shown->transitions)
       out.push_back(each.cause);
     return out;
   };
