@@ -139,6 +139,7 @@ void claim(delivery_self self, const dispatch_now& now) {
   request.turns = state.effects.wanted_claim->turns;
   request.held = state.held;
   request.late = state.effects.wanted_claim->late;
+  request.replays = state.effects.wanted_claim->replays;
   request.priority = state.endpoint->priority;
   state.given.context->database.claim(request, [me = delivery_actor{self}, under = request.under](claim_result answer) {
     caf::anon_send(me, atom::claimed::value, hand(std::move(answer)), under);

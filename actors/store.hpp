@@ -164,6 +164,7 @@ struct claim_request {
   /// What is due is late already, or a replay: it is claimed at the pace that what comes in bears, perhaps fewer than
   /// `limit` at once (core/backlog_pace.hpp).
   bool late = false;
+  bool replays = false; ///< nothing but these is due: of that pace they take a part
   /// Of the events it brings, at most, but for the first: 256 of a megabyte each would be more than all that an
   /// endpoint's backlog may take.
   std::int64_t bytes = 4 << 20;

@@ -53,26 +53,26 @@ mono_time backlog_pace::ready_at(mono_time now) const {
   return std::max(paid, look_until_);
 }
 
-std::uint32_t backlog_pace::take(std::uint32_t most, mono_time now) {
+std::uint32_t backlog_pace::take(std::uint32_t most, mono_time now, std::uint32_t cost) {
   const bool ready = ready_at(now) <= now; // as its caller was told
   advance(now);
   auto rows = std::min(most, page_max);
   if (limited(now)) {
     if (!ready)
       return 0;
-    rows = std::min(rows, static_cast<std::uint32_t>(page()));
-    tokens_ = tokens(now) - rows;
+    rows = std::min(rows, std::max(static_cast<std::uint32_t>(page()) / cost, 1U));
+    tokens_ = tokens(now) - rows * cost;
     tokens_at_ = now;
   }
   worked_at_ = now;
-  rows_ += rows;
+  rows_ += rows * cost;
   return rows;
 }
 
-void backlog_pace::give_back(std::uint32_t rows, mono_time now) {
-  tokens_ = std::min(2 * page(), tokens(now) + rows);
+void backlog_pace::give_back(std::uint32_t rows, mono_time now, std::uint32_t cost) {
+  tokens_ = std::min(2 * page(), tokens(now) + rows * cost);
   tokens_at_ = now;
-  rows_ -= rows; // may be of a slice before
+  rows_ -= rows * cost; // may be of a slice before
 }
 
 void backlog_pace::committed(microseconds delay, std::size_t events, mono_time now) {

@@ -39,6 +39,8 @@ public:
   static constexpr double tolerance = 1.3;
   static constexpr microseconds slack{200}; ///< of the target: what is below is noise
   static constexpr double gain = 0.25;
+  /// Of a replay: it is a job's batch, a claim and an outcome, and nobody waits for it.
+  static constexpr std::uint32_t replay_cost = 4;
   static constexpr milliseconds page_of{
     12}; ///< a claim's rows: what the rate brings in that time (saved up: twice that),
   static constexpr std::uint32_t page_min = 16;  ///< at least so many, or claims cost more than rows
@@ -46,10 +48,11 @@ public:
 
   /// So many events were committed together, the first of which had waited so long.
   void committed(microseconds delay, std::size_t events, mono_time now);
-  /// How many rows, of at most `most` (> 0), a late claim may take now. 0: none before `ready_at`.
-  std::uint32_t take(std::uint32_t most, mono_time now);
+  /// How many rows, of at most `most` (> 0), a late claim may take now. 0: none before `ready_at`. `cost`: each takes
+  /// as much of the rate as so many.
+  std::uint32_t take(std::uint32_t most, mono_time now, std::uint32_t cost = 1);
   /// They were taken, and there were not so many.
-  void give_back(std::uint32_t rows, mono_time now);
+  void give_back(std::uint32_t rows, mono_time now, std::uint32_t cost = 1);
   /// When a claim may take something; a time that has passed: now.
   [[nodiscard]] mono_time ready_at(mono_time now) const;
 

@@ -113,6 +113,7 @@ void endpoint_dispatch::ask(const by_lane<std::uint32_t>& most, std::uint32_t li
   out.wanted_claim = dispatch_effects::claim{limit,           backoff_before,     claimed_until_,
                                              due_.earliest(), lanes_.turns(most), std::move(order)};
   out.wanted_claim->late = limit > 0 && is_late(now.wall);
+  out.wanted_claim->replays = out.wanted_claim->late && only_replays(now.wall);
 }
 
 // Also where something fresh stands behind it: the oldest comes first. A breaker's probes wait for nothing.
@@ -120,8 +121,12 @@ bool endpoint_dispatch::is_late(wall_time now) const noexcept {
   const auto due = next_due();
   if (!due || gate_.state != breaker_state::closed)
     return false;
-  const bool only_replays = due_.in(delivery_lane::replay) == due && !due_.live_by(now);
-  return catch_up_ || only_replays || *due <= now - late_after;
+  return catch_up_ || only_replays(now) || *due <= now - late_after;
+}
+
+bool endpoint_dispatch::only_replays(wall_time now) const noexcept {
+  const auto replay = due_.in(delivery_lane::replay);
+  return replay && replay == next_due() && !due_.live_by(now);
 }
 
 by_lane<std::uint32_t> endpoint_dispatch::claimable(const dispatch_now& now) const noexcept {

@@ -51,7 +51,7 @@ constexpr const char* failed_sql = "update job set failures = failures + 1, stat
 constexpr const char* old_sql = "delete from job where id in (select id from job where state <> 'running'"
                                 " and updated_at < clock_timestamp() - interval '30 days' limit 1000)";
 
-constexpr milliseconds pause_after_changes{200}; // of one job, on whichever node: 2,500 rows a second
+constexpr milliseconds pause_after_changes{40}; // of one job, on whichever node: 1,250 rows a second
 constexpr milliseconds pause_of_backlog{250};
 
 /// What a batch needs to know of the endpoint.

@@ -35,7 +35,7 @@ constexpr bool is_counted(job_stage stage) noexcept {
 
 /// Rows of a batch that counts, and of one that changes.
 inline constexpr int count_page = 5'000;
-inline constexpr int change_page = 500;
+inline constexpr int change_page = 50; ///< small: what comes in waits for no long statement
 /// A job that makes deliveries pending waits while so many of the endpoint's are due: live traffic goes first.
 inline constexpr int due_backlog_max = 1'000;
 

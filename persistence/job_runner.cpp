@@ -94,6 +94,7 @@ void job_runner::start() {
 }
 
 void job_runner::stop(milliseconds grace) {
+  stopping_.request();
   worker_.stop(grace);
 }
 
@@ -112,6 +113,8 @@ std::optional<session_failure> job_runner::run_round(session& on) {
       return std::nullopt;
     tell(options_.ears, *done);
     changed += done->batch.changed;
+    if (done->batch.changed > 0 && stopping_.wait_for(between_batches))
+      return std::nullopt;
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include "core/metrics.hpp"
 #include "persistence/operations_store.hpp"
 #include "persistence/session_worker.hpp"
+#include "persistence/stop_signal.hpp"
 #include "persistence/watchdog.hpp"
 
 #include <string>
@@ -16,14 +17,15 @@ struct job_runner_options {
 };
 
 /// Carries out jobs, on a thread and a connection of its own; every node has one. A round does batches until there is
-/// nothing to do, `round_rows_max` rows were changed, or `round_max` is over: so a node changes at most 2,000 rows a
+/// nothing to do, `round_rows_max` rows were changed, or `round_max` is over: so a node changes at most 1,000 rows a
 /// second, and as jobs take turns by the time of their last batch, none keeps the others waiting for long. The rows are
 /// locked by whoever does a batch, so any number of nodes share the work, and what a crashed node leaves goes on at
 /// once.
 class job_runner {
 public:
-  static constexpr std::int64_t round_rows_max = 500;
-  static constexpr milliseconds round_max{200};
+  static constexpr std::int64_t round_rows_max = 250;
+  static constexpr milliseconds round_max{240};
+  static constexpr milliseconds between_batches{40}; ///< of those that change rows: their load is even
 
   job_runner(job_runner_options options, metrics& counts);
   ~job_runner(); ///< `stop`
@@ -39,6 +41,7 @@ private:
 
   const job_runner_options options_;
   watchdog watchdog_;
+  stop_signal stopping_;
   session_worker worker_;
 };
 

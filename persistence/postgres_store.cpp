@@ -125,10 +125,11 @@ session_result<claim_result> postgres_store::parts::claim_at_pace(session& on, c
   }
   if (!request.late)
     return claims.claim(on, request);
-  request.limit = std::max(pace.take(request.limit, clock_type::now()), 1U);
+  const auto cost = request.replays ? backlog_pace::replay_cost : 1;
+  request.limit = std::max(pace.take(request.limit, clock_type::now(), cost), 1U);
   auto answer = claims.claim(on, request);
   const auto claimed = answer ? static_cast<std::uint32_t>(answer->claimed.size()) : 0;
-  pace.give_back(request.limit - std::min(request.limit, claimed), clock_type::now());
+  pace.give_back(request.limit - std::min(request.limit, claimed), clock_type::now(), cost);
   return answer;
 }
 

@@ -19,15 +19,15 @@ public:
     const std::lock_guard lock{mutex_};
     pace_.committed(std::max(delay, std::chrono::microseconds{0}), events, now);
   }
-  std::uint32_t take(std::uint32_t most, mono_time now) {
+  std::uint32_t take(std::uint32_t most, mono_time now, std::uint32_t cost) {
     const std::lock_guard lock{mutex_};
-    const auto rows = pace_.take(most, now);
+    const auto rows = pace_.take(most, now, cost);
     metrics_.late_claims_per_s.set(static_cast<std::int64_t>(pace_.rate(now).value_or(0)));
     return rows;
   }
-  void give_back(std::uint32_t rows, mono_time now) {
+  void give_back(std::uint32_t rows, mono_time now, std::uint32_t cost) {
     const std::lock_guard lock{mutex_};
-    pace_.give_back(rows, now);
+    pace_.give_back(rows, now, cost);
   }
   [[nodiscard]] mono_time ready_at(mono_time now) const {
     const std::lock_guard lock{mutex_};

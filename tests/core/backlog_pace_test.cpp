@@ -21,6 +21,7 @@ struct busy_node {
   mono_time now = start;
   bool traffic = true;
   bool backlog = true;
+  std::uint32_t cost = 1;
   std::function<std::chrono::microseconds(double rows_per_s)> delay = [](double) { return 1'000us; };
   std::int64_t rows = 0;
   double recent = 0; // rows a second, over 50 ms
@@ -34,7 +35,7 @@ struct busy_node {
       std::int64_t taken = 0;
       while (backlog) {
         const bool ready = pace.ready_at(now) <= now;
-        const auto got = pace.take(most, now);
+        const auto got = pace.take(most, now, cost);
         BOOST_REQUIRE_EQUAL(got > 0, ready);
         taken += got;
         if (got == 0 || !pace.rate(now))
@@ -126,6 +127,19 @@ BOOST_AUTO_TEST_CASE(small_claims_use_no_more_of_it_than_they_take) {
   const auto rows = node.run(20s, 5) / 20;
   BOOST_TEST(rows > 2'250 * 95 / 100);
   BOOST_TEST(rows < 2'250 * 105 / 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_replay_takes_as_much_of_the_rate_as_four) {
+  busy_node node;
+  node.cost = backlog_pace::replay_cost;
+  node.backlog = false;
+  node.run(5s);
+  node.backlog = true;
+  node.delay = [](double) { return 1'000'000us; };
+  node.run(5s);
+  const auto rows = node.run(20s) / 20;
+  BOOST_TEST(rows > 2'250 / 4 * 95 / 100);
+  BOOST_TEST(rows < 2'250 / 4 * 105 / 100);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_claim_did_not_find_is_given_back) {

@@ -131,10 +131,12 @@ BOOST_AUTO_TEST_CASE(replays_alone_are_late_at_once_and_retries_are_not) {
   BOOST_REQUIRE(bench.wake());
   BOOST_REQUIRE(bench.out.wanted_claim.has_value());
   BOOST_TEST(bench.out.wanted_claim->late);
+  BOOST_TEST(bench.out.wanted_claim->replays);
   bench.claimed(nothing_claimed(bench, delivery_lane::retry, bench.wall + 20ms));
   BOOST_REQUIRE(bench.wake());
   BOOST_REQUIRE(bench.out.wanted_claim.has_value());
   BOOST_TEST(!bench.out.wanted_claim->late);
+  BOOST_TEST(!bench.out.wanted_claim->replays);
 }
 
 BOOST_AUTO_TEST_CASE(a_look_at_a_paused_endpoint_is_not_late) {

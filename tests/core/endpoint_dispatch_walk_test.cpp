@@ -7,7 +7,7 @@ using namespace postrider::test;
 
 namespace {
 
-constexpr std::uint64_t many_seeds = 700;
+constexpr std::uint64_t many_seeds = 500;
 
 /// Every seed's world ends with every delivery final; what they saw together. A failure names its seed.
 dispatch_world::sums walk(dispatch_world::conditions given, std::uint64_t seeds = many_seeds) {
