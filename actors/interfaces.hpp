@@ -79,6 +79,7 @@ struct routing_plan {
   std::vector<std::shared_ptr<send_credits>> credits;
   std::shared_ptr<ingest_quota> quota;
   std::shared_ptr<held_work> held; ///< the tenant's part of what the node has in memory
+  bool gone = false;               ///< the tenant is deleted: there is nobody left to ask for another plan
 };
 using routing_plan_ptr = std::shared_ptr<const routing_plan>;
 

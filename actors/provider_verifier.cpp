@@ -131,7 +131,7 @@ void doubt_or_refuse(self_pointer self, ingest_request_ptr request, ingest_resul
   auto& state = self->state;
   const auto& limits = state.given.context->limits;
   const bool fresh = self->clock().now() - state.confirmed_at < limits.refresh_gap;
-  if (fresh || !state.given.plan) {
+  if (fresh || !state.given.plan || state.given.plan->gone) {
     count_refusal(self, answer, reason);
     const auto code = answer == ingest_result::rejected ? to_string(reason) : std::string_view{};
     return request->ticket.answer(answer, {}, code, std::move(response));
@@ -200,6 +200,11 @@ void on_plan(self_pointer self, routing_plan_ptr plan) {
 void on_stale(self_pointer self, std::vector<accept_item_ptr> items) {
   auto& state = self->state;
   state.planned_again += items.size();
+  if (!state.source) { // it had one when these were planned: the plan in hand is newer, and deleted it
+    for (auto& item : items)
+      item->ticket.answer(ingest_result::unknown);
+    return;
+  }
   for (auto& item : items)
     state.refused.push_back(std::move(item)); // bounded by what was admitted
   self->send(state.given.supervisor, atom::changed::value);

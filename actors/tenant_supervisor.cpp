@@ -127,7 +127,9 @@ void tenant_is_gone(self_pointer self) {
   gone->enabled = false;
   gone->sources.clear();
   gone->endpoints.clear();
-  state.plan = make_plan(self, gone);
+  auto plan = std::make_shared<routing_plan>(*make_plan(self, std::move(gone)));
+  plan->gone = true;
+  state.plan = std::move(plan);
   reconfigure_verifiers(self);
   reconfigure_deliveries(self);
   answer_waiting(self, true);

@@ -282,6 +282,21 @@ BOOST_AUTO_TEST_CASE(a_deleted_tenant_is_404_and_its_actors_end) {
   BOOST_TEST(world.verifiers.size() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(who_reaches_a_verifier_of_a_deleted_tenant_is_refused_at_once) {
+  warm world;
+  provider_verifier_actor leaving;
+  BOOST_REQUIRE(world.verifiers.with("acme", "github", [&](const auto& found) { leaving = found; }));
+  world.database.remove_tenant(1);
+  world.advance(1s);
+  BOOST_REQUIRE(world.verifiers.size() == 0U);
+  world.verifiers.publish("acme", "github", leaving); // LISTENER had found it before
+  const auto sequence = world.submit({.id = "d-2"});
+  world.settle();
+  BOOST_REQUIRE(world.answer(sequence).has_value());
+  BOOST_TEST((world.answer(sequence)->result == ingest_result::unknown));
+  world.verifiers.withdraw("acme", "github", leaving->address());
+}
+
 BOOST_AUTO_TEST_CASE(requests_that_wait_for_a_tenant_are_bounded) {
   engine_limits limits;
   limits.waiting_requests_max = 10;
