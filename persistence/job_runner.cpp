@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <map>
+#include <utility>
 
 namespace postrider {
 namespace {
@@ -80,7 +81,7 @@ std::optional<session_failure> clean(session& on) {
 } // namespace
 
 job_runner::job_runner(job_runner_options options, metrics& counts)
-    : options_{std::move(options)}, worker_{session_for(options_), watchdog_, counts} {
+    : options_{std::move(options)}, counts_{counts}, worker_{session_for(options_), watchdog_, counts} {
   worker_.every(options_.interval, "jobs", [this](session& on) { return run_round(on); });
   worker_.every(cleaning_interval, "old jobs", clean);
 }
@@ -100,8 +101,11 @@ void job_runner::stop(milliseconds grace) {
 
 std::optional<session_failure> job_runner::run_round(session& on) {
   const auto until = std::chrono::steady_clock::now() + round_max;
+  const auto accepted = counts_.accept_rows.value();
+  const bool busy = std::exchange(accepted_, accepted) != accepted;
+  const auto rows_max = busy ? round_rows_busy_max : round_rows_max;
   std::int64_t changed = 0;
-  while (changed < round_rows_max && std::chrono::steady_clock::now() < until) {
+  while (changed < rows_max && std::chrono::steady_clock::now() < until) {
     uuid taken{};
     const auto done = run_one(on, taken);
     if (!done) {
@@ -113,7 +117,7 @@ std::optional<session_failure> job_runner::run_round(session& on) {
       return std::nullopt;
     tell(options_.ears, *done);
     changed += done->batch.changed;
-    if (done->batch.changed > 0 && stopping_.wait_for(between_batches))
+    if (done->batch.changed > 0 && stopping_.wait_for(busy ? between_batches_busy : between_batches))
       return std::nullopt;
   }
   return std::nullopt;
