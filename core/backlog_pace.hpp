@@ -14,7 +14,7 @@ namespace postrider {
 /// scavenger, as LEDBAT is (RFC 6817), with rows for packets. Pure and deterministic.
 ///
 /// What comes in tells how busy the database and the machine are: by how long its events take from the queue to their
-/// commit. The least of the last ten minutes is their own time (`base`); late work may add half of it (`target`).
+/// commit. The least of the last ten minutes is their own time (`base`); late work may add 15 % and 0.2 ms (`target`).
 ///
 /// | each 50 ms                                | rate, rows a second |
 /// | ----------------------------------------- | ------------------- |
@@ -36,7 +36,7 @@ public:
   static constexpr std::chrono::seconds look_every{60};
   static constexpr std::size_t minutes_kept = 10;
   static constexpr double floor_per_second = 250;
-  static constexpr double tolerance = 1.3;
+  static constexpr double tolerance = 1.15;
   static constexpr microseconds slack{200}; ///< of the target: what is below is noise
   static constexpr double gain = 0.25;
   /// Of a replay: it is a job's batch, a claim and an outcome, and nobody waits for it.
