@@ -31,7 +31,8 @@ caf::result<bool> on_drain(delivery_self self);
 void show_state(delivery_state_data& state, wall_time at, std::string_view cause);
 /// Keeps the count of open breakers.
 void count_open_breaker(delivery_state_data& state, bool open);
-
+/// Has the breaker and the clock stored where `state.effects` says that they changed.
+void keep_runtime(delivery_self self, const dispatch_now& now);
 /// What it has in memory from now on, for its tenant and its node (core/held_work.hpp).
 void hold(delivery_state_data& state, work_size now);
 actor_status describe(delivery_self self);
