@@ -1,90 +1,9 @@
-#include "core/delivery_state.hpp"
-#include "persistence/retention.hpp"
-#include "persistence/retention_sql.hpp"
-#include "tests/persistence/postgres_world.hpp"
-#include "tests/support/conformance_steps.hpp"
-
-#include <boost/test/unit_test.hpp>
+#include "tests/persistence/retained.hpp"
 
 using namespace postrider;
 using namespace postrider::tests;
 using namespace std::chrono_literals;
 using std::chrono::days;
-
-namespace {
-
-/// A database with rows of past days, whose "now" is noon of a day.
-struct retained {
-  explicit retained(bool start = false) : world{{.start = start}} { BOOST_REQUIRE(!on.connect()); }
-  static session_options options_for(const std::string& url) {
-    session_options out;
-    out.url = url;
-    out.role = "retention test";
-    return out;
-  }
-
-  /// An id of that time.
-  static std::string id_at(wall_time at) {
-    return "(left(least_uuid_v7('" + to_rfc3339(at) + "')::text, 15) || right(gen_random_uuid()::text, 21))::uuid";
-  }
-  void make_partitions(wall_time at) {
-    world.sql("select create_partitions_of(('" + to_rfc3339(at) + "'::timestamptz at time zone 'UTC')::date)");
-  }
-  /// One event with a delivery of that state, accounted for; a final one and one in flight have had an attempt.
-  delivery_id put(const conformance_tenant& tenant, wall_time at, delivery_state state, std::size_t endpoint = 0,
-                  std::optional<wall_time> delivery_at = {}, fence under = 0) {
-    make_partitions(at);
-    const auto made = [&](const std::string& sql) { return world.sql(sql)[0][0].as<std::string>(); };
-    const auto event = made("insert into event (id, tenant_no, source_no, type, provider_event_id, content_type, "
-                            "headers, forward_headers, body) values (" +
-                            id_at(at) + ", " + std::to_string(tenant.no) +
-                            ", 1, 'push', gen_random_uuid()::text, '', '', '', 'body') returning id");
-    const auto live = state < delivery_state::succeeded;
-    const auto number = std::to_string(static_cast<int>(state));
-    const auto id =
-      made("insert into delivery (id, event_id, tenant_no, endpoint_no, fence, next_attempt_at, updated_at, seed, "
-           "attempt_count, generation, step, shard, state, reason, last_reason, last_status) values (" +
-           id_at(delivery_at.value_or(at)) + ", '" + event + "', " + std::to_string(tenant.no) + ", " +
-           std::to_string(tenant.endpoints.at(endpoint)) + ", " + std::to_string(under) + ", " +
-           (live ? "'" + to_rfc3339(at) + "'" : std::string{"null"}) + ", '" + to_rfc3339(at) + "', 0, 1, 1, 0, " +
-           std::to_string(tenant.shard) + ", " + number + ", 0, 0, 0) returning id");
-    if (!live)
-      world.sql("insert into attempt values ('" + id + "', 1, '" + to_rfc3339(at) + "', 5, 1, 0, 200, null)");
-    std::string deltas = "1";
-    for (int i = 0; i < 6; ++i)
-      deltas += std::to_string(i) == number ? ", 1" : ", 0";
-    world.sql("insert into tenant_counter (tenant_no, accepted, pending, in_flight, retry_wait, succeeded, dead, "
-              "cancelled) values (" +
-              std::to_string(tenant.no) + ", " + deltas + ")");
-    return {*parse_uuid(id)};
-  }
-  retention_round run(const retention_policy& policy, wall_time at) {
-    retention_round done;
-    const auto failure = retain(on, policy, at, &done);
-    BOOST_TEST(!failure, (failure ? failure->detail : ""));
-    return done;
-  }
-  int count(const std::string& what) { return world.sql("select count(*) from " + what)[0][0].as<int>(); }
-  void set_quota(const conformance_tenant& tenant, const std::string& plan, const std::string& quotas) {
-    world.sql("update tenant set plan = '" + plan + "', quotas = '" + quotas +
-              "' where no = " + std::to_string(tenant.no));
-  }
-  std::int64_t counted(const conformance_tenant& tenant, delivery_state state) {
-    return world.counters(tenant.no).at(static_cast<std::size_t>(state)); // checks I14 as well
-  }
-
-  postgres_world world;
-  watchdog dog;
-  metrics counts;
-  session on{options_for(world.url()), dog, counts};
-  const wall_time now = std::chrono::floor<days>(world.now()) + 12h;
-};
-
-struct retained_by_a_running_store : retained {
-  retained_by_a_running_store() : retained{true} {}
-};
-
-} // namespace
 
 BOOST_FIXTURE_TEST_SUITE(store_retention, retained)
 
@@ -385,59 +304,6 @@ BOOST_AUTO_TEST_CASE(without_a_time_the_databases_clock_decides) {
   const auto failure = retain(on, {});
   BOOST_TEST(!failure, (failure ? failure->detail : ""));
   BOOST_TEST(count("delivery") == 1);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_FIXTURE_TEST_SUITE(store_retention_and_the_engine, retained_by_a_running_store)
-
-BOOST_AUTO_TEST_CASE(the_outcome_of_a_delivery_that_expired_or_left_misses_and_says_so) {
-  const auto tenant = world.add_tenant();
-  const auto under = world.fence_of(tenant.shard);
-  const auto expired = put(tenant, now - days{3}, delivery_state::in_flight, 0, {}, under);
-  const auto gone = put(tenant, now - days{5}, delivery_state::in_flight, 0, {}, under);
-  // The store's own round may be under way: then this one does nothing.
-  const auto expire = [&] { return run({.days_max = 2, .plans = {}}, now).expired; };
-  BOOST_TEST(world.eventually([&] { return expire() == 2; }));
-  BOOST_TEST(count("delivery") == 0);
-  const auto again = put(tenant, now - days{2} - 1h, delivery_state::in_flight, 0, {}, under);
-  BOOST_TEST(world.eventually([&] { return expire() == 1; }));
-  for (const auto& id : {expired, gone}) {
-    const auto missed = record(world, end_of_attempt(world, tenant, id, 1, delivery_state::succeeded));
-    BOOST_TEST(!missed.recorded);
-    BOOST_TEST(!missed.found.has_value());
-  }
-  const auto missed = record(world, end_of_attempt(world, tenant, again, 1, delivery_state::succeeded));
-  BOOST_TEST(!missed.recorded);
-  BOOST_REQUIRE(missed.found.has_value());
-  BOOST_TEST((missed.found->state == delivery_state::dead));
-  BOOST_REQUIRE(world.read(again)->attempts.size() == 1U);
-  BOOST_TEST((world.read(again)->attempts[0].outcome == attempt_outcome::interrupted));
-  BOOST_TEST(counted(tenant, delivery_state::dead) == 3);
-}
-
-BOOST_AUTO_TEST_CASE(an_outcome_that_waits_for_the_expiry_of_its_row_misses_and_leaves_no_second_attempt) {
-  const auto tenant = world.add_tenant();
-  const auto id = put(tenant, now - days{2} - 1h, delivery_state::in_flight, 0, {}, world.fence_of(tenant.shard));
-  const auto owner = std::make_shared<recorded_results>();
-  {
-    pqxx::connection beside{world.url()};
-    pqxx::work expiring{beside};
-    BOOST_REQUIRE(expiring.exec_params(std::string{expire_deliveries_sql}, "{}", 2, to_rfc3339(now)).size() == 1U);
-    auto late = end_of_attempt(world, tenant, id, 1, delivery_state::retry_wait);
-    late.owner = owner;
-    std::vector<outcome_write> writes;
-    writes.push_back(std::move(late));
-    world.subject().record(std::move(writes));
-    BOOST_TEST(world.eventually(
-      [&] { return count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0; }));
-    expiring.commit();
-  }
-  BOOST_REQUIRE(world.eventually([&] { return owner->count() == 1; }));
-  BOOST_TEST(!owner->of(id)->recorded);
-  BOOST_REQUIRE(world.read(id)->attempts.size() == 1U);
-  BOOST_TEST((world.read(id)->attempts[0].outcome == attempt_outcome::interrupted));
-  BOOST_TEST(counted(tenant, delivery_state::dead) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
